@@ -1,0 +1,1 @@
+"""Job queues for Litestar on SAQ."""
