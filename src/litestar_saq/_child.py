@@ -1,0 +1,162 @@
+"""A process that runs workers: one in its main thread, or several in a thread and event loop each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from litestar_saq.queues import connect_queues, current_queues, disconnect_queues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+    from typing import NoReturn
+
+    from litestar_saq.queues import TaskQueues
+    from litestar_saq.worker import Worker
+
+__all__ = ("WorkerFactory", "WorkerSource", "run_child", "run_workers")
+
+logger = logging.getLogger(__name__)
+
+_PARENT_POLL_S = 0.5
+
+
+class WorkerFactory(Protocol):
+    """Makes workers in the process that runs them."""
+
+    def make_worker(self, name: str, *, own_queues: bool = False) -> tuple[Worker, TaskQueues]:
+        """Return the worker of a queue and every configured queue; its own set of them where asked for."""
+        ...
+
+
+class WorkerSource(Protocol):
+    """Finds the factory in a child process; it must be picklable where children are not forked."""
+
+    def load(self) -> WorkerFactory:
+        """Return the factory, and set the child's logging up."""
+        ...
+
+
+def run_child(source: WorkerSource, names: Sequence[str]) -> None:
+    """Run workers in a child of the supervisor; the entry of its process."""
+    # The parent tells the child to end: Ctrl-C reaches both, and must not end it twice.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _exit_before_start)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    run_workers(source.load(), names, watch_parent=True)
+
+
+def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: bool = False) -> NoReturn:
+    """Run workers until they are told to end, then leave the process.
+
+    Args:
+        factory: makes the workers.
+        names: their queues; more than one run in a thread each.
+        watch_parent: whether the death of the parent ends them too.
+    """
+    group = _Group(factory, watch_parent=watch_parent)
+    code = group.run_one(names[0]) if len(names) == 1 else group.run_threads(names)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    logging.shutdown()
+    if group.abandoned:
+        # A synchronous job's thread goes on, and an orderly exit would wait for it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _exit_before_start(_signum: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+class _Group:
+    def __init__(self, factory: WorkerFactory, *, watch_parent: bool) -> None:
+        self._factory = factory
+        self._watch_parent = watch_parent
+        self._parent = os.getppid()
+        self._stops: list[Callable[[], object]] = []
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._codes: list[int] = []
+        self.abandoned = False
+
+    def run_one(self, name: str) -> int:
+        """Run a worker in the main thread, where SAQ handles its signals."""
+        return self._guarded(name, in_thread=False)
+
+    def run_threads(self, names: Sequence[str]) -> int:
+        """Run a worker in a thread each; when one fails all end."""
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, lambda *_: self._stop())
+        threads = [threading.Thread(target=self._in_thread, args=(name,), name=f"worker-{name}") for name in names]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            if self._orphaned():
+                self._stop()
+            threads[0].join(0.2) if threads[0].is_alive() else self._stopping.wait(0.2)
+            if any(self._codes):
+                self._stop()
+        return max(self._codes, default=0)
+
+    def _in_thread(self, name: str) -> None:
+        self._codes.append(self._guarded(name, in_thread=True))
+
+    def _guarded(self, name: str, *, in_thread: bool) -> int:
+        try:
+            asyncio.run(self._run(name, in_thread=in_thread))
+        except Exception as error:
+            logger.exception("The worker of queue %r ended: %s", name, type(error).__name__)
+            return 1
+        return 0
+
+    async def _run(self, name: str, *, in_thread: bool) -> None:
+        worker, queues = self._factory.make_worker(name, own_queues=in_thread)
+        if in_thread:
+            current_queues.set(queues)
+            worker.SIGNALS = []
+        loop = asyncio.get_running_loop()
+        watching = None if in_thread or not self._watch_parent else loop.create_task(self._end_with_parent(worker))
+        with self._lock:
+            self._stops.append(partial(loop.call_soon_threadsafe, worker.request_stop))
+        if self._stopping.is_set():
+            return
+        await connect_queues(queues, needed=name)
+        try:
+            await worker.start()
+        finally:
+            if watching is not None:
+                watching.cancel()
+            self.abandoned = self.abandoned or bool(worker.abandoned)
+            await disconnect_queues(queues)
+
+    async def _end_with_parent(self, worker: Worker) -> None:
+        while not self._orphaned():
+            await asyncio.sleep(_PARENT_POLL_S)
+        logger.error("the parent of worker %s is gone, it ends", worker.id)
+        worker.request_stop()
+
+    def _orphaned(self) -> bool:
+        """Tell whether the process that started us is gone.
+
+        The sentinel of multiprocessing says so late: siblings that were forked after us hold it open.
+        """
+        return self._watch_parent and os.getppid() != self._parent
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        with self._lock:
+            stops, self._stops = self._stops, []
+        for stop in stops:
+            try:
+                stop()
+            except RuntimeError:  # its loop is closed already
+                continue

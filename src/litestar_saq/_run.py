@@ -1,0 +1,164 @@
+"""One run of one job: from the fetch to a written outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any, cast
+
+from saq.job import Status
+from saq.utils import exponential_backoff, now
+from saq.worker import ensure_coroutine_function
+
+from litestar_saq.brokers.base import broker_of
+from litestar_saq.exceptions import JobCancelledError, UnknownFunctionError
+from litestar_saq.telemetry.logs import bind_job
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from saq.job import Job
+    from saq.types import Context, JobTaskContext
+
+    from litestar_saq.worker import Worker
+
+__all__ = ("JobRun",)
+
+logger = logging.getLogger(__name__)
+
+_WRITE_TRIES = 6
+_WRITE_BACKOFF_S = 0.2
+_WRITE_BACKOFF_MAX_S = 5.0
+
+
+class JobRun:
+    """Runs a fetched job as SAQ does: hooks around it, time-out, abort, retry.
+
+    Args:
+        worker: whose functions, hooks and threads are used.
+        job: what was fetched.
+    """
+
+    def __init__(self, worker: Worker, job: Job) -> None:
+        self._worker = worker
+        self._job = job
+        self._context = cast("Context", {**worker.context, "job": job})
+        self._task: asyncio.Task[Any] | None = None
+        self._slot: JobTaskContext | None = None
+        self._hooked = False
+
+    async def run(self) -> None:
+        """Run the job and write its outcome."""
+        job = self._job
+        job.started = now()
+        job.attempts += 1
+        job.worker_id = self._worker.id
+        with bind_job(job):
+            try:
+                await self._start_and_finish()
+            except asyncio.CancelledError:
+                await self._cancelled()
+            except Exception as error:  # noqa: BLE001 - whatever the job raises is its outcome, and is logged
+                await self._failed(error)
+            finally:
+                self._forget()
+                await self._after()
+
+    async def _start_and_finish(self) -> None:
+        await self._job.update(status=Status.ACTIVE)
+        self._hooked = True
+        await self._worker._before_process(self._context)  # noqa: SLF001 - SAQ's seam for subclasses
+        logger.debug("Processing %s", self._job.info())
+        result = await self._call()
+        if self._slot is not None and self._slot["aborted"] is None:
+            await self._write(lambda: self._job.finish(Status.COMPLETE, result=result))
+
+    async def _call(self) -> Any:
+        worker, job = self._worker, self._job
+        if job.function not in worker.functions:
+            raise UnknownFunctionError(job.function, worker.queue.name, worker.functions)
+        function = ensure_coroutine_function(worker.functions[job.function], worker.pool)
+        self._task = asyncio.create_task(cast("Any", function(self._context, **(job.kwargs or {}))))
+        self._slot = worker.watch(job, self._task)
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._task), job.timeout or None)
+        except TimeoutError:
+            self._task.cancel()
+            raise
+
+    async def _cancelled(self) -> None:
+        """Sort out who cancelled: an abort, the end of the worker, or the job itself."""
+        if self._slot is not None and (reason := self._slot["aborted"]) is not None:
+            await self._write(lambda: self._job.finish(Status.ABORTED, error=reason))
+            return
+        current = asyncio.current_task()
+        if not (current and current.cancelling()):
+            await self._failed(JobCancelledError(f"the function {self._job.function!r} cancelled itself"))
+            return
+        await self._end_task()
+        task = self._task
+        if task is not None and task.done() and not task.cancelled() and task.exception() is None:
+            # It came to its end in the same moment: what is done must not be done again.
+            await self._write(lambda: self._job.finish(Status.COMPLETE, result=task.result()))
+            return
+        # The worker's end is no failure of the job, so it uses up no attempt.
+        self._job.attempts -= 1
+        await self._write(lambda: self._job.retry("cancelled"))
+
+    async def _failed(self, error: Exception) -> None:
+        cast("dict[str, Any]", self._context)["exception"] = error
+        if isinstance(error, UnknownFunctionError):
+            logger.error("Error processing job %s: %s", self._job.info(), error)
+        else:
+            logger.error("Error processing job %s", self._job.info(), exc_info=error)
+        await self._end_task()
+        text = "".join(traceback.format_exception(error))
+        self._job.result = None  # what could not be stored must not keep the failure from being stored
+        if self._job.retryable:
+            await self._write(lambda: self._job.retry(text))
+        else:
+            await self._write(lambda: self._job.finish(Status.FAILED, error=text))
+
+    async def _end_task(self) -> None:
+        """Cancel the job's task and give it its deadline."""
+        task = self._task
+        if task is None or task.done():
+            return
+        task.cancel()
+        _, pending = await asyncio.wait({task}, timeout=self._worker.cancellation_hard_deadline_s)
+        if pending:
+            self._worker.abandoned.add(task)
+            logger.warning(
+                "Function %r did not end when it was cancelled, it may be stuck or blocked",
+                self._job.function,
+                extra={"job_id": self._job.id},
+            )
+
+    async def _write(self, outcome: Callable[[], Awaitable[None]]) -> None:
+        """Write an outcome; while the broker can't be reached, again after a while."""
+        unreachable = broker_of(self._worker.queue).unreachable
+        for attempt in range(1, _WRITE_TRIES + 1):
+            try:
+                await outcome()
+            except unreachable as error:
+                if attempt == _WRITE_TRIES:
+                    logger.error("The outcome of job %s is not written, a sweep will find it: %s", self._job.key, error)  # noqa: TRY400
+                    return
+                await asyncio.sleep(exponential_backoff(attempt, _WRITE_BACKOFF_S, _WRITE_BACKOFF_MAX_S))
+            else:
+                return
+
+    def _forget(self) -> None:
+        """Free the job's slot, unless a later attempt of the same key has taken it."""
+        contexts = self._worker.job_task_contexts
+        if self._slot is not None and contexts.get(self._job) is self._slot:
+            del contexts[self._job]
+
+    async def _after(self) -> None:
+        if not self._hooked:
+            return
+        try:
+            await self._worker._after_process(self._context)  # noqa: SLF001 - SAQ's seam for subclasses
+        except (Exception, asyncio.CancelledError):
+            logger.exception("Failed to run after process hook")

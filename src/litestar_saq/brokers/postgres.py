@@ -1,0 +1,150 @@
+"""Postgres: SAQ's queue with groups that hold, and with prefetched jobs that are given back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from psycopg import OperationalError
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL
+from saq.job import Status
+from saq.queue.postgres import DEQUEUE, ENQUEUE
+from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
+from saq.utils import now, now_seconds
+
+from litestar_saq.brokers import _statements as statements
+from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+    from saq.job import Job as SaqJob
+    from saq.queue.base import Queue
+
+    from litestar_saq.jobs import Job
+
+__all__ = ("PostgresBroker", "PostgresQueue")
+
+TABLES_DEADLINE_S = 30.0
+"""How long to wait for another process that is making the tables."""
+_TABLES_POLL_S = 0.1
+
+
+class PostgresQueue(QueueMixin, SaqPostgresQueue):
+    """SAQ's Postgres queue.
+
+    It differs in its dequeue: of each `group_key` one job runs at a time, also among several
+    workers, and jobs without one never wait for a group. (SAQ 0.26 hands out several jobs of
+    one group at once, and none without a group while any group runs.)
+    """
+
+    def __repr__(self) -> str:
+        address = PostgresBroker().address(self)
+        where = f"{address.host}:{address.port}" if address else "?"
+        return f"{type(self).__name__}<{where}, name={self.name!r}>"
+
+    async def init_db(self) -> None:
+        """Make the tables, or wait until the process that is making them is done."""
+        async with asyncio.timeout(TABLES_DEADLINE_S):
+            await super().init_db()
+            while not await self._has_tables():
+                await asyncio.sleep(_TABLES_POLL_S)
+                await super().init_db()
+
+    async def _has_tables(self) -> bool:
+        async with self.pool.connection() as connection:
+            names = [table.as_string(connection) for table in (self.jobs_table, self.stats_table, self.versions_table)]
+            found = await connection.execute(
+                "SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s) name", [names]
+            )
+            row = await found.fetchone()
+            return bool(row and row[0])
+
+    async def disconnect(self) -> None:
+        """Give back what was prefetched, then close the pool where it is ours."""
+        if self._connected:
+            while not self._job_queue.empty():
+                await PostgresBroker().release(self, self._job_queue.get_nowait())
+        await super().disconnect()
+
+    async def _dequeue(self) -> None:
+        if self._dequeue_lock.locked():
+            return
+        async with self._dequeue_lock:
+            if not self._waiting:
+                return
+            async with self.pool.connection() as connection, connection.transaction():
+                jobs = await self._take(connection, self._waiting)
+            for job in jobs:
+                self._job_queue.put_nowait(job)
+            if jobs:
+                await self._notify(DEQUEUE)
+
+    async def _take(self, connection: AsyncConnection[Any], limit: int) -> list[Job]:
+        values = {
+            "queue": self.name,
+            "now": now_seconds(),
+            "limit": limit,
+            "lowest": self._priorities[0],
+            "highest": self._priorities[1],
+            "keyspace": self.saq_lock_keyspace,
+        }
+        # Held to the end of the transaction, so that no two workers take from one group at once;
+        # a statement of its own, so that the next one sees what the previous holder has taken.
+        await connection.execute(SQL(statements.LOCK_GROUPS).format(jobs=self.jobs_table), values)
+        rows = await connection.execute(SQL(statements.TAKE).format(jobs=self.jobs_table), values)
+        taken, jobs = now(), []
+        for (payload,) in await rows.fetchall():
+            job = cast("Job", self.deserialize(payload, Status.ACTIVE))
+            # A sweep between the fetch and the start must not find the job overdue.
+            job.started = job.touched = taken
+            await self._update(job, status=Status.ACTIVE, connection=connection)
+            jobs.append(job)
+        return jobs
+
+
+class PostgresBroker(Broker):
+    """Postgres."""
+
+    name = "postgresql"
+    # A dequeue that is cancelled rolls back, or leaves its jobs with the queue, which gives them back.
+    fetch_block_s: ClassVar[float | None] = None
+    unreachable: ClassVar[tuple[type[Exception], ...]] = (OSError, OperationalError)  # a pool's time-out is one too
+
+    def address(self, queue: Queue) -> Address | None:
+        """Return the server's host and port."""
+        conninfo = cast("SaqPostgresQueue", queue).pool.conninfo
+        if not isinstance(conninfo, str):
+            return None
+        parts = conninfo_to_dict(conninfo)
+        return Address(str(parts.get("host") or "localhost"), int(parts.get("port") or 5432))
+
+    async def touch(self, queue: Queue, job: SaqJob) -> bool:
+        """Set the stored job's `touched`, in a transaction that holds its row."""
+        ours = cast("SaqPostgresQueue", queue)
+        async with ours.pool.connection() as connection, connection.transaction():
+            found = await connection.execute(SQL(statements.LOCK_JOB).format(jobs=ours.jobs_table), {"key": job.key})
+            row = await found.fetchone()
+            stored = ours.deserialize(*row) if row else None
+            if stored is None or not same_attempt(stored, job):
+                return False
+            stored.touched = now()
+            await connection.execute(
+                SQL(statements.WRITE_JOB).format(jobs=ours.jobs_table), {"key": job.key, "job": ours.serialize(stored)}
+            )
+        job.touched = stored.touched
+        return True
+
+    async def release(self, queue: Queue, job: SaqJob) -> None:
+        """Set the job back to queued, unless somebody has written it in between."""
+        ours = cast("SaqPostgresQueue", queue)
+        held = ours.serialize(job)
+        job.status, job.started = Status.QUEUED, 0
+        values = {"key": job.key, "held": held, "job": ours.serialize(job)}
+        async with ours.pool.connection() as connection:
+            done = await connection.execute(SQL(statements.PUT_BACK).format(jobs=ours.jobs_table), values)
+            if done.rowcount:
+                await ours._notify(ENQUEUE, connection=connection)  # noqa: SLF001 - SAQ has no public way to wake its workers
+
+
+register_broker(SaqPostgresQueue, PostgresBroker())

@@ -1,0 +1,148 @@
+"""Redis and Valkey: SAQ's queue without its sweep of jobs that were only just fetched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from saq.job import Status
+from saq.queue.base import logger
+from saq.queue.redis import RedisQueue as SaqRedisQueue
+from saq.utils import now
+
+from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from saq.job import Job as SaqJob
+    from saq.queue.base import Queue
+
+    from litestar_saq.jobs import Job
+
+__all__ = ("RedisBroker", "RedisQueue")
+
+FETCH_GRACE_S = 30.0
+"""How long a job may be fetched and not running before it counts as lost by its worker."""
+_TOUCH_TRIES = 5
+
+
+class RedisQueue(QueueMixin, SaqRedisQueue):
+    """SAQ's Redis queue.
+
+    It differs in its sweep: SAQ sweeps whatever it finds in the active list with another
+    status than active, and so a job between its fetch and its start. Here such a job goes
+    back to the queue, with no attempt used up, once it has stayed so for `FETCH_GRACE_S`.
+    """
+
+    def __repr__(self) -> str:
+        address = RedisBroker().address(self)
+        where = f"{address.host}:{address.port}" if address and address.port else address.host if address else "?"
+        return f"{type(self).__name__}<{where}, name={self.name!r}>"
+
+    async def sweep(self, lock: int = 60, abort: float = 5.0) -> list[str]:
+        """Give back what stuck or lost jobs hold (SAQ's `Queue.sweep`).
+
+        Args:
+            lock: seconds for which no other sweep of this queue begins.
+            abort: seconds that a stuck job's worker gets to abort it.
+
+        Returns:
+            The ids of the jobs that were swept.
+        """
+        rows = await cast("Any", self.redis).eval(
+            scripts.LIST_ACTIVE, 3, self._sweep, self._active, self.namespace("fetched"), max(1, int(lock))
+        )
+        return [
+            _text(job_id) for job_id, payload, age_ms in rows if await self._sweep_row(job_id, payload, age_ms, abort)
+        ]
+
+    async def _sweep_row(self, job_id: bytes, payload: bytes | None, age_ms: int, abort: float) -> bool:
+        job = self.deserialize(payload)
+        if job is None:
+            await self._forget(job_id)
+            logger.info("Sweeping missing job %s", _text(job_id))
+            return True
+        if job.status == Status.QUEUED:
+            return age_ms >= FETCH_GRACE_S * 1000 and await self._put_back(job)
+        if job.status == Status.ACTIVE and not job.stuck:
+            return False
+        if job.status not in {Status.ACTIVE, Status.ABORTING}:
+            # Finished between the listing and now, or by a worker that died half-way.
+            if age_ms >= FETCH_GRACE_S * 1000:
+                await self._forget(job_id)
+                return True
+            return False
+        await self._sweep_stuck(job, abort)
+        return True
+
+    async def _put_back(self, job: Job) -> bool:
+        released = await RedisBroker().put_back(self, job)
+        if released:
+            logger.info("Sweeping job that was fetched and never started %s", job.info())
+        return released
+
+    async def _forget(self, job_id: bytes) -> None:
+        async with self.redis.pipeline(transaction=True) as pipe:
+            await cast("Any", pipe).lrem(self._active, 0, job_id).zrem(self._incomplete, job_id).execute()
+
+    async def _sweep_stuck(self, job: Job, abort: float) -> None:
+        logger.info("Sweeping job %s", job.info())
+        await self.abort(job, error=self.swept_error_message)
+        try:
+            await job.refresh(abort)
+        except (TimeoutError, RuntimeError) as error:
+            logger.info("Could not abort job %s: %s", job.id, type(error).__name__)
+        if job.retryable:
+            await self.retry(job, error=self.swept_error_message)
+        else:
+            await self.finish(job, Status.ABORTED, error=self.swept_error_message)
+
+
+class RedisBroker(Broker):
+    """Redis, Valkey, and whatever speaks their protocol."""
+
+    name = "redis"
+    # BLMOVE may have moved a job by the time that a cancellation arrives.
+    fetch_block_s: ClassVar[float | None] = 1.0
+    unreachable: ClassVar[tuple[type[Exception], ...]] = (OSError, RedisConnectionError, RedisTimeoutError)
+
+    def address(self, queue: Queue) -> Address | None:
+        """Return the server's host and port, or its socket's path."""
+        options = cast("SaqRedisQueue", queue).redis.connection_pool.connection_kwargs
+        if path := options.get("path"):
+            return Address(str(path), None)
+        return Address(str(options.get("host", "localhost")), int(options.get("port", 6379)))
+
+    async def touch(self, queue: Queue, job: SaqJob) -> bool:
+        """Set the stored job's `touched`, unless somebody has written the job in between."""
+        redis = cast("Any", cast("SaqRedisQueue", queue).redis)
+        for _ in range(_TOUCH_TRIES):
+            payload = await redis.get(job.id)
+            stored = queue.deserialize(payload)
+            if stored is None or not same_attempt(stored, job):
+                return False
+            stored.touched = now()
+            if await redis.eval(scripts.REPLACE_SAME, 1, job.id, payload, queue.serialize(stored)):
+                job.touched = stored.touched
+                return True
+        return True  # it is being written to at this moment, which is a sign of life too
+
+    async def release(self, queue: Queue, job: SaqJob) -> None:
+        """Move the job from the active list to the front of the queue, as it is stored."""
+        await self.put_back(queue, job)
+
+    async def put_back(self, queue: Queue, job: SaqJob) -> bool:
+        """Release a job; tell whether it was there to be released."""
+        ours = cast("SaqRedisQueue", queue)
+        keys: Sequence[str] = (ours.namespace("active"), ours.namespace("queued"))
+        return bool(await cast("Any", ours.redis).eval(scripts.PUT_BACK, 2, *keys, job.id))
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+register_broker(SaqRedisQueue, RedisBroker())

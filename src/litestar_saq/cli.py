@@ -1,0 +1,144 @@
+"""The commands `litestar workers run` and `litestar workers status`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from click import IntRange, echo, group, option
+from litestar.cli._utils import LitestarGroup, console
+from rich.table import Table
+
+from litestar_saq._child import run_workers
+from litestar_saq._sources import current_source, plugin_of
+from litestar_saq.exceptions import ImproperConfigurationError
+from litestar_saq.status import queue_statuses
+from litestar_saq.supervisor import Supervisor, plan_processes, stop_budget_s
+
+if TYPE_CHECKING:
+    from click import Group
+    from litestar import Litestar
+
+    from litestar_saq.plugin import SAQPlugin
+    from litestar_saq.queue_config import QueueConfig
+    from litestar_saq.status import QueueStatus
+
+__all__ = ("build_workers_group",)
+
+logger = logging.getLogger(__name__)
+
+STATUS_TIMEOUT_S = 5.0
+_USAGE_ERROR = 2
+
+
+def build_workers_group() -> Group:
+    """Return the command group `workers`."""
+
+    @group(cls=LitestarGroup, name="workers", no_args_is_help=True)
+    def workers_group() -> None:
+        """Run and inspect the workers of job queues."""
+
+    @workers_group.command(name="run", help="Run workers until they are told to end (SIGTERM, SIGINT or Ctrl-C).")
+    @option("--workers", type=IntRange(min=1), default=None, help="Worker processes for each queue. [default: 1]")
+    @option("--queues", multiple=True, help="Queues to run; repeat it or separate them by commas. [default: all]")
+    @option("-v", "--verbose", is_flag=True, help="Log more.")
+    @option("-d", "--debug", is_flag=True, help="Turn the application's debug mode on, and log more.")
+    def run(app: Litestar, workers: int | None, queues: tuple[str, ...], verbose: bool, debug: bool) -> None:
+        _run(app, workers, queues, verbose=verbose or debug, debug=debug)
+
+    @workers_group.command(
+        name="status", help="Ask the brokers about the configured queues; exit code 1 if one is down."
+    )
+    @option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @option("-v", "--verbose", is_flag=True, help="Log more.")
+    @option("-d", "--debug", is_flag=True, help="Turn the application's debug mode on, and log more.")
+    def status(app: Litestar, as_json: bool, verbose: bool, debug: bool) -> None:
+        _configure(app, verbose=verbose or debug, debug=debug)
+        statuses = asyncio.run(queue_statuses(_plugin(app).get_queues(), timeout_s=STATUS_TIMEOUT_S))
+        if as_json:
+            echo(json.dumps({"queues": [one.as_dict() for one in statuses]}))
+        else:
+            console.print(_status_table(statuses))
+        sys.exit(0 if all(one.reachable for one in statuses) else 1)
+
+    return workers_group
+
+
+def _run(app: Litestar, workers: int | None, queues: tuple[str, ...], *, verbose: bool, debug: bool) -> None:
+    plugin = _plugin(app)
+    configs = _chosen(plugin, queues)
+    _configure(app, verbose=verbose, debug=debug)
+    workers = workers or plugin.config.worker_processes
+    processes = plan_processes(configs, workers)
+    console.print(_run_table(configs, workers))
+    if len(processes) == 1:
+        run_workers(plugin, processes[0].queues)
+    supervisor = Supervisor(processes, current_source(app, plugin, verbose=verbose), stop_budget_s(configs))
+
+    def end(signum: int, _frame: Any) -> None:
+        logger.info("%s: ending the workers within %.0f s", signal.Signals(signum).name, supervisor.budget_s)
+        supervisor.request_stop()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    supervisor.start()
+    sys.exit(supervisor.watch())
+
+
+def _plugin(app: Litestar) -> SAQPlugin:
+    try:
+        return plugin_of(app)
+    except ImproperConfigurationError as error:
+        _refuse(str(error))
+        raise
+
+
+def _chosen(plugin: SAQPlugin, queues: tuple[str, ...]) -> list[QueueConfig]:
+    configs = {config.name: config for config in plugin.config.get_queue_configs()}
+    names = [name.strip() for given in queues for name in given.split(",") if name.strip()]
+    for name in names:
+        if name not in configs:
+            _refuse(f"no queue is named {name!r}; configured queues: {', '.join(sorted(configs)) or 'none'}")
+    if names:
+        return [configs[name] for name in dict.fromkeys(names)]
+    apart = [config for config in configs.values() if config.separate_process]
+    if not apart:
+        _refuse(
+            "every queue runs in the application itself (separate_process=False); name one by --queues to run it here"
+            if configs
+            else "no queue is configured (SAQConfig.queue_configs)"
+        )
+    return apart
+
+
+def _refuse(message: str) -> None:
+    echo(f"Error: {message}", err=True)
+    sys.exit(_USAGE_ERROR)
+
+
+def _configure(app: Litestar, *, verbose: bool, debug: bool) -> None:
+    if debug:
+        app.debug = True
+    if verbose:
+        for name in ("saq", "litestar_saq"):
+            logging.getLogger(name).setLevel(logging.DEBUG)
+
+
+def _run_table(configs: list[QueueConfig], workers: int) -> Table:
+    table = Table("queue", "processes", "jobs at once", "tasks", title="SAQ workers", title_justify="left")
+    for config in configs:
+        table.add_row(config.name, str(workers), str(workers * config.concurrency), ", ".join(config.task_names))
+    return table
+
+
+def _status_table(statuses: list[QueueStatus]) -> Table:
+    table = Table("queue", "broker", "reachable", "queued", "active", "scheduled", "workers", title="SAQ queues")
+    for one in statuses:
+        numbers = [one.queued, one.active, one.scheduled, one.workers]
+        reachable = "[green]yes[/]" if one.reachable else f"[red]no[/] ({one.error})"
+        table.add_row(one.name, one.broker, reachable, *("-" if number is None else str(number) for number in numbers))
+    return table

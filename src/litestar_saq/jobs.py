@@ -1,0 +1,97 @@
+"""Jobs and cron jobs: SAQ's own, that show no arguments and refuse what can't run."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from croniter import croniter
+from litestar.utils.module_loader import import_string
+from saq.job import CronJob as SaqCronJob
+from saq.job import Job as SaqJob
+from saq.types import Context
+
+from litestar_saq.exceptions import FieldError
+
+if TYPE_CHECKING:
+    from litestar_saq.typing import Task
+
+__all__ = ("CronJob", "Job")
+
+_HIDDEN = "…"
+
+
+@dataclass(eq=False, repr=False)
+class Job(SaqJob):
+    """A run of a function, as SAQ keeps it.
+
+    It differs from `saq.Job` in what it shows: arguments, result, metadata and the
+    error's text never appear in `repr` or `info`, because SAQ puts both into logs.
+    """
+
+    SECRET_FIELDS: ClassVar[frozenset[str]] = frozenset({"kwargs", "result", "meta", "error"})
+
+    def info(self, full: bool = False) -> str:
+        """Describe the job in a line for logs.
+
+        Args:
+            full: with time-outs, retries and state; what may be secret is shown as `…`.
+        """
+        shown = copy(self)
+        for name in self.SECRET_FIELDS:
+            if getattr(self, name):
+                setattr(shown, name, _HIDDEN)
+        return SaqJob.info(shown, full)
+
+
+@dataclass(kw_only=True)
+class CronJob(SaqCronJob[Context]):
+    """A job that is repeated by cron syntax (SAQ's `CronJob`, with `meta` and import strings).
+
+    Several cron jobs on one function each run: their keys differ by the cron expression.
+
+    Raises:
+        FieldError: where `cron` is not a cron expression or `function` can't be imported.
+    """
+
+    function: Task | str = field(kw_only=False)  # type: ignore[assignment]  # a path is loaded at construction
+    """The function, or its import path (`package.module.function`)."""
+    cron: str = field(kw_only=False)
+    """A cron expression of croniter: five fields, or six with seconds."""
+    kwargs: dict[str, Any] | None = field(default=None, repr=False)
+    """The function's arguments."""
+    meta: dict[str, Any] = field(default_factory=dict, repr=False)
+    """Metadata of each job; copied for every run."""
+
+    def __post_init__(self) -> None:
+        self.function = load_function("CronJob", "function", self.function)
+        if not croniter.is_valid(self.cron):
+            raise FieldError("CronJob", "cron", self.cron, "a cron expression such as '*/5 * * * *' (or six fields)")
+
+    @property
+    def name(self) -> str:
+        """The name that the job's function has in the queue (its qualified name, as in SAQ)."""
+        return function_name(self.function)
+
+
+def function_name(function: Task | str) -> str:
+    """Return the name that SAQ gives to a function without one of its own."""
+    return function if isinstance(function, str) else str(function.__qualname__)
+
+
+def load_function(owner: str, field_name: str, value: Task | str) -> Task:
+    """Return a callable, importing it where a path is given.
+
+    Raises:
+        FieldError: where the value is no callable and names none.
+    """
+    loaded: Any = value
+    if isinstance(value, str):
+        try:
+            loaded = import_string(value)
+        except ImportError as error:
+            raise FieldError(owner, field_name, value, f"it can't be imported ({error})") from error
+    if not callable(loaded) or not hasattr(loaded, "__qualname__"):
+        raise FieldError(owner, field_name, value, "a function, or its import path 'package.module.function'")
+    return loaded  # type: ignore[no-any-return]

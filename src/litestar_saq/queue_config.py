@@ -1,0 +1,200 @@
+"""What is set for one queue and its worker."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from saq.job import CronJob as SaqCronJob
+
+from litestar_saq._checks import Fields
+from litestar_saq.brokers.dsn import mask_dsn
+from litestar_saq.brokers.kinds import BrokerKind, kind_of_dsn, kind_of_instance
+from litestar_saq.jobs import function_name, load_function
+
+if TYPE_CHECKING:
+    from saq.types import PartialTimersDict
+
+    from litestar_saq.jobs import CronJob
+    from litestar_saq.typing import Hook, Task
+
+__all__ = ("PostgresQueueOptions", "QueueConfig", "RedisQueueOptions")
+
+_TIMERS = {"abort", "schedule", "sweep", "worker_info", "stats"}
+_MODES = ("multiprocessing", "threading")
+_HOOKS = ("startup", "shutdown", "before_process", "after_process")
+
+
+class RedisQueueOptions(TypedDict, total=False):
+    """Options of a queue on Redis, as SAQ's `RedisQueue` takes them."""
+
+    max_concurrent_ops: int
+    """How many of `enqueue`, `job` and `abort` run at once (default 20)."""
+    swept_error_message: str
+    """The error of a job that was swept (default "swept")."""
+
+
+class PostgresQueueOptions(TypedDict, total=False):
+    """Options of a queue on Postgres, as SAQ's `PostgresQueue` takes them."""
+
+    versions_table: str
+    """The table of schema versions (default "saq_versions")."""
+    jobs_table: str
+    """The table of jobs (default "saq_jobs")."""
+    stats_table: str
+    """The table of workers (default "saq_stats")."""
+    min_size: int
+    """The least number of connections (default 4)."""
+    max_size: int
+    """The largest number of connections (default 20)."""
+    saq_lock_keyspace: int
+    """The first key of SAQ's advisory locks (default 0)."""
+    priorities: tuple[int, int]
+    """The lowest and highest priority that is dequeued (default (0, 32767))."""
+    swept_error_message: str
+    """The error of a job that was swept (default "swept")."""
+    manage_pool_lifecycle: bool
+    """Whether the queue opens and closes the pool (default True)."""
+
+
+_OPTIONS: dict[BrokerKind, type[Any]] = {
+    "redis": RedisQueueOptions,
+    "embedded": RedisQueueOptions,
+    "postgres": PostgresQueueOptions,
+}
+
+
+@dataclass(kw_only=True)
+class QueueConfig:
+    """A queue, and the worker that runs its jobs.
+
+    Raises:
+        FieldError: where a value is not accepted; it names the field, the value and what is.
+        MissingDependencyError: where the broker's package is not installed; it names the extra.
+    """
+
+    dsn: str | None = None
+    """Where the broker is: `redis://`, `rediss://`, `unix://`, `postgresql://`, `http://`, `https://` or
+    `embedded://[folder]`. Either this or `broker_instance`."""
+    broker_instance: Any = None
+    """A `redis.asyncio.Redis`, a `psycopg_pool.AsyncConnectionPool`, or a queue of SAQ's, instead of `dsn`."""
+    id: str | None = None
+    """The worker's id; None makes one."""
+    name: str = "default"
+    """The queue's name."""
+    concurrency: int = 10
+    """How many jobs run at once in each worker."""
+    broker_options: RedisQueueOptions | PostgresQueueOptions | dict[str, Any] = field(default_factory=dict)
+    """Options of the queue's class."""
+    broker_instance_options: dict[str, Any] = field(default_factory=dict)
+    """Options of the client, pool or HTTP session that is made from `dsn`."""
+    tasks: Collection[Task | tuple[str, Task] | str] = field(default_factory=list)
+    """What the worker can run: functions, pairs of a name and a function, or import paths."""
+    scheduled_tasks: Collection[CronJob] = field(default_factory=list)
+    """Cron jobs; their functions need not be in `tasks`."""
+    cron_tz: tzinfo = UTC
+    """The time zone of cron expressions."""
+    startup: Hook | str | Collection[Hook | str] | None = None
+    """Called once in the worker's process before its first job."""
+    shutdown: Hook | str | Collection[Hook | str] | None = None
+    """Called once in the worker's process after its last job."""
+    before_process: Hook | str | Collection[Hook | str] | None = None
+    """Called in the worker before each job."""
+    after_process: Hook | str | Collection[Hook | str] | None = None
+    """Called in the worker after each job, whatever its outcome."""
+    timers: PartialTimersDict | None = None
+    """Seconds between the worker's upkeep: `schedule` (1), `worker_info` (10), `sweep` (60), `abort` (1)."""
+    dequeue_timeout: float = 0
+    """Seconds to wait for a job; 0 waits for ever. In burst mode, how long the queue must be empty."""
+    burst: bool = False
+    """Whether the worker ends when no job is left."""
+    max_burst_jobs: int | None = None
+    """The most jobs of a burst; None has no limit."""
+    metadata: dict[str, Any] | None = None
+    """What the worker tells about itself in `info()` and on the page."""
+    separate_process: bool = True
+    """Whether the worker has a process of its own; False runs it in the application's event loop."""
+    multiprocessing_mode: Literal["multiprocessing", "threading"] = "multiprocessing"
+    """A process for each worker, or one process for all workers of this mode, in a thread and loop each."""
+    shutdown_grace_period_s: int | None = None
+    """Seconds that running jobs get to finish at the end; None cancels them at once. An idle worker never waits."""
+    cancellation_hard_deadline_s: float | None = None
+    """Seconds that a cancelled job gets to end; None is SAQ's 1.0."""
+    poll_interval: float | None = None
+    """Seconds between looks for jobs on Postgres, instead of listening; None listens."""
+
+    def __post_init__(self) -> None:
+        self._check_broker()
+        self._check_worker()
+        self.tasks = [self._named_task(task) for task in Fields(self).collection("tasks")]
+        for task in Fields(self).collection("scheduled_tasks"):
+            if not isinstance(task, SaqCronJob):
+                raise Fields(self).refuse("scheduled_tasks", "a collection of CronJob", value=task)
+        for hook in _HOOKS:
+            setattr(self, hook, self._hooks(hook))
+
+    def __repr__(self) -> str:
+        broker = f"dsn={mask_dsn(self.dsn)!r}" if self.dsn else f"broker_instance={type(self.broker_instance).__name__}"
+        return f"{type(self).__name__}(name={self.name!r}, {broker}, concurrency={self.concurrency})"
+
+    @property
+    def broker_type(self) -> BrokerKind:
+        """Which broker this is: redis, postgres, http, embedded, or queue for a queue of the user's own."""
+        return kind_of_dsn(self.dsn) if self.dsn else kind_of_instance(self.broker_instance)
+
+    def _check_broker(self) -> None:
+        fields = Fields(self)
+        fields.text("name")
+        fields.text("id", optional=True)
+        if (self.dsn is None) == (self.broker_instance is None):
+            given = "both" if self.dsn is not None else "neither"
+            raise fields.refuse("dsn", "give either `dsn` or `broker_instance`", value=given)
+        if self.dsn is not None and not isinstance(self.dsn, str):
+            raise fields.refuse("dsn", "a URL as text", value=type(self.dsn).__name__)
+        options = _OPTIONS.get(self.broker_type)
+        fields.mapping("broker_options", keys=options.__annotations__ if options else None)
+        fields.mapping("broker_instance_options")
+
+    def _check_worker(self) -> None:
+        fields = Fields(self)
+        fields.whole("concurrency", least=1)
+        fields.whole("max_burst_jobs", least=1, optional=True)
+        fields.number("dequeue_timeout", least=0)
+        fields.number("shutdown_grace_period_s", least=0, optional=True)
+        fields.number("cancellation_hard_deadline_s", least=0, above=True, optional=True)
+        fields.number("poll_interval", least=0, optional=True)
+        fields.flag("burst")
+        fields.flag("separate_process")
+        fields.one_of("multiprocessing_mode", _MODES)
+        fields.mapping("metadata", optional=True)
+        fields.mapping("timers", keys=_TIMERS, optional=True)
+        if not isinstance(self.cron_tz, tzinfo):
+            raise fields.refuse("cron_tz", "a tzinfo such as zoneinfo.ZoneInfo('Europe/Berlin')")
+        for name, seconds in (self.timers or {}).items():
+            if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0:
+                raise fields.refuse("timers", "seconds above 0", value=f"{name}={seconds!r}")
+        if self.burst and self.dequeue_timeout <= 0:
+            raise fields.refuse("dequeue_timeout", "a number above 0 where `burst` is on")
+
+    def _named_task(self, task: Any) -> Task | tuple[str, Task]:
+        owner = type(self).__name__
+        if not isinstance(task, tuple):
+            return load_function(owner, "tasks", task)
+        if len(task) != 2 or not isinstance(task[0], str) or not task[0]:  # noqa: PLR2004 - a pair
+            raise Fields(self).refuse("tasks", "a function, its import path, or a pair (name, function)", value=task)
+        return task[0], load_function(owner, "tasks", task[1])
+
+    def _hooks(self, name: str) -> list[Hook]:
+        value = getattr(self, name)
+        if value is None:
+            return []
+        many = list(value) if isinstance(value, Collection) and not isinstance(value, str | Mapping) else [value]
+        return [load_function(type(self).__name__, name, hook) for hook in many]
+
+    @property
+    def task_names(self) -> list[str]:
+        """The names of what the worker can run, cron jobs included."""
+        tasks = [task[0] if isinstance(task, tuple) else function_name(task) for task in self.tasks]
+        return sorted({*tasks, *(function_name(cron.function) for cron in self.scheduled_tasks)})

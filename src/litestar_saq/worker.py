@@ -1,0 +1,305 @@
+"""The worker: SAQ's, that ends when it is told to and keeps what it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from saq.types import Context, JobTaskContext
+from saq.utils import exponential_backoff
+from saq.worker import Worker as SaqWorker
+from saq.worker import ensure_coroutine_function_many
+
+from litestar_saq._cron import enqueue_cron_jobs
+from litestar_saq._run import JobRun
+from litestar_saq.brokers.base import broker_of
+from litestar_saq.telemetry.logs import install_job_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine
+
+    from saq.job import CronJob, Job
+    from saq.queue.base import Queue
+
+    from litestar_saq.queue_config import QueueConfig
+    from litestar_saq.queues import TaskQueues
+    from litestar_saq.telemetry.tracing import JobSpan, JobTracing
+
+__all__ = ("Worker",)
+
+logger = logging.getLogger(__name__)
+
+_BACKOFF_S = 0.1
+_BACKOFF_MAX_S = 10.0
+_WRITE_END_S = 2.0
+_UPKEEP_END_S = 5.0
+"""How long an upkeep that has begun may go on at the end: a sweep that is cut off would lose its job."""
+
+
+class Worker(SaqWorker[Context]):
+    """Runs the jobs of a queue, in the event loop in which it is started.
+
+    It takes the arguments of `saq.Worker` and those below. It differs from it in that it ends at once when it is
+    idle, puts back what it fetched and did not start, counts no attempt for a job that a shutdown cut off, backs
+    off while the broker can't be reached, and runs several cron jobs on one function.
+
+    Args:
+        queue: the queue.
+        functions: what it can run: functions, or pairs of a name and a function.
+        separate_process: whether it has a process of its own.
+        multiprocessing_mode: see `QueueConfig`.
+        task_queues: every configured queue, for the context.
+        tracing: makes the spans of its jobs; None makes none.
+        **options: those of `saq.Worker`.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        functions: Collection[Any],
+        *,
+        separate_process: bool = True,
+        multiprocessing_mode: Literal["multiprocessing", "threading"] = "multiprocessing",
+        task_queues: TaskQueues | None = None,
+        tracing: JobTracing | None = None,
+        cron_jobs: Collection[CronJob[Context]] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(queue, functions, cron_jobs=cron_jobs, **options)
+        self.separate_process = separate_process
+        self.multiprocessing_mode = multiprocessing_mode
+        self.abandoned: set[asyncio.Task[Any]] = set()
+        """Tasks that did not end when they were cancelled; a synchronous job's thread can't be stopped."""
+        self._tracing = tracing
+        self._broker = broker_of(queue)
+        self._fetching: set[asyncio.Task[Any]] = set()
+        self._upkeep: list[asyncio.Task[None]] = []
+        self._failed_fetches = 0
+        self._stop_requested = False
+        self._background: asyncio.Task[None] | None = None
+        context = cast("dict[str, Any]", self.context)
+        context.update(queue=queue, worker_id=self.id, task_queues=task_queues)
+
+    @classmethod
+    def from_config(cls, config: QueueConfig, task_queues: TaskQueues, tracing: JobTracing | None) -> Worker:
+        """Make the worker of a configured queue."""
+        timers = dict(config.timers or {})
+        if "stats" in timers:
+            timers.setdefault("worker_info", timers.pop("stats"))
+        optional = {
+            "shutdown_grace_period_s": config.shutdown_grace_period_s,
+            "cancellation_hard_deadline_s": config.cancellation_hard_deadline_s,
+            "poll_interval": config.poll_interval,
+            "timers": timers or None,
+        }
+        return cls(
+            task_queues.get(config.name),
+            cast("Collection[Any]", config.tasks),
+            id=config.id,
+            concurrency=config.concurrency,
+            cron_jobs=config.scheduled_tasks,
+            cron_tz=config.cron_tz,
+            startup=config.startup or None,
+            shutdown=config.shutdown or None,
+            before_process=config.before_process or None,
+            after_process=config.after_process or None,
+            dequeue_timeout=config.dequeue_timeout,
+            burst=config.burst,
+            max_burst_jobs=config.max_burst_jobs,
+            metadata=config.metadata,
+            separate_process=config.separate_process,
+            multiprocessing_mode=config.multiprocessing_mode,
+            task_queues=task_queues,
+            tracing=tracing,
+            **{name: value for name, value in optional.items() if value is not None},
+        )
+
+    @property
+    def cancellation_hard_deadline_s(self) -> float:
+        """Seconds that a cancelled job gets to end."""
+        return self._cancellation_hard_deadline_s
+
+    @property
+    def tracing(self) -> JobTracing | None:
+        """What makes the spans of its jobs."""
+        return self._tracing
+
+    async def start(self) -> None:
+        """Run until `stop` is called, the process is told to end, or a burst is over."""
+        install_job_filter()
+        if not self._stop_requested:
+            await super().start()
+
+    def request_stop(self) -> None:
+        """Make `start` end; only in its event loop."""
+        self._stop_requested = True
+        self.event.set()
+
+    def start_in_background(self) -> None:
+        """Run in the application's loop, which keeps its own handling of signals."""
+        self.SIGNALS = []
+        self._background = asyncio.create_task(self.start())
+
+    async def stop_in_background(self) -> None:
+        """End what `start_in_background` began."""
+        await self.stop()
+        if self._background is not None:
+            await self._background
+
+    async def process(self) -> bool:
+        """Fetch a job and run it.
+
+        Returns:
+            Whether there was one.
+        """
+        job = await self._fetch()
+        if job is None:
+            return False
+        if self.event.is_set():
+            await self._broker.release(self.queue, job)
+            return False
+        await JobRun(self, job).run()
+        return True
+
+    async def schedule(self, lock: int = 1) -> None:
+        """Enqueue the next run of each cron job, and move what is due to the queue."""
+        await enqueue_cron_jobs(self.queue, self.cron_jobs, self.cron_tz)
+        if job_ids := await self.queue.schedule(max(1, int(lock))):
+            logger.info("Scheduled %s", job_ids)
+
+    async def upkeep(self) -> list[asyncio.Task[None]]:
+        """Start what is done again and again beside the jobs."""
+        timers = self.timers
+        jobs: list[tuple[Callable[[Any], Coroutine[Any, Any, Any]], float, float]] = [
+            (self.abort, timers["abort"], timers["abort"]),
+            (self.schedule, timers["schedule"], timers["schedule"]),
+            (self.queue.sweep, timers["sweep"], timers["sweep"]),
+            (self.worker_info, timers["worker_info"], int(timers["worker_info"]) + 1),
+        ]
+        self._upkeep = [asyncio.create_task(self._repeat(*job), name="upkeep") for job in jobs]
+        return self._upkeep
+
+    async def _repeat(self, upkeep: Callable[[Any], Coroutine[Any, Any, Any]], every_s: float, argument: float) -> None:
+        failing = False
+        while not self.event.is_set():
+            try:
+                await upkeep(argument)
+                failing = False
+            except Exception as error:
+                # Once for each outage, not once a second.
+                if not failing:
+                    logger.warning("Upkeep %s failed: %s", upkeep.__name__, error, exc_info=logger.isEnabledFor(10))
+                failing = True
+            await self._pause(every_s)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, or less where the worker is told to end."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.event.wait(), seconds)
+
+    async def _fetch(self) -> Job | None:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._fetching.add(task)
+        try:
+            while not self.event.is_set():
+                deadline = time.monotonic() + self.dequeue_timeout if self.dequeue_timeout else None
+                try:
+                    job = await self._fetch_until(deadline)
+                except Exception as error:  # noqa: BLE001 - logged, once an outage; a burst too waits for its broker
+                    await self._back_off(error)
+                    continue
+                if self._failed_fetches:
+                    self._failed_fetches = 0
+                    logger.info("queue %r answers again", self.queue.name)
+                return job
+        except asyncio.CancelledError:
+            pass
+        finally:
+            self._fetching.discard(task)
+        return None
+
+    async def _fetch_until(self, deadline: float | None) -> Job | None:
+        block_s = self._broker.fetch_block_s
+        while not self.event.is_set():
+            left_s = deadline - time.monotonic() if deadline is not None else 0.0
+            if deadline is not None and left_s <= 0:
+                return None
+            timeout_s = min(block_s, left_s or block_s) if block_s else left_s
+            job = await self.queue.dequeue(timeout=timeout_s, poll_interval=self._poll_interval)
+            if job is not None or not block_s:
+                return job
+        return None
+
+    async def _back_off(self, error: Exception) -> None:
+        if not self._failed_fetches:
+            logger.warning("queue %r can't be reached, trying again: %s", self.queue.name, type(error).__name__)
+        self._failed_fetches += 1
+        attempt = min(self._failed_fetches, 16)
+        await self._pause(max(0.05, exponential_backoff(attempt, _BACKOFF_S, _BACKOFF_MAX_S)))
+
+    async def _before_process(self, ctx: Context) -> None:
+        if self._tracing:
+            cast("dict[str, Any]", ctx)["_span"] = self._tracing.start(ctx["job"], self.queue, self.id)
+        await super()._before_process(ctx)
+
+    async def _after_process(self, ctx: Context) -> None:
+        try:
+            await super()._after_process(ctx)
+        finally:
+            span: JobSpan | None = cast("dict[str, Any]", ctx).pop("_span", None)
+            if self._tracing and span:
+                self._tracing.end(span, ctx["job"], ctx.get("exception"))
+
+    async def stop(self) -> None:
+        """End: fetch no more, give running jobs the grace, then cancel them and put them back."""
+        self.event.set()
+        async with self._stop_lock:
+            if self._stopped:
+                return
+            try:
+                await self._end_tasks()
+                # A thread can't be stopped, and waiting for it would hold up the hooks and the exit.
+                self.pool.shutdown(wait=False, cancel_futures=True)
+                await self._run_shutdown_hooks()
+            finally:
+                self._stopped = True
+
+    async def _end_tasks(self) -> None:
+        running = {task for task in self.tasks if task not in self._upkeep} - {asyncio.current_task()}
+        fetching = running & self._fetching
+        self.tasks.clear()
+        if self._broker.fetch_block_s is None:
+            for task in fetching:
+                task.cancel()
+        busy = running - fetching
+        busy -= await self._wait(busy, self._shutdown_grace_period_s or 0)
+        for task in busy:
+            task.cancel()
+        # On top of the job's own deadline, time to write what became of it.
+        busy -= await self._wait(busy, self.cancellation_hard_deadline_s + _WRITE_END_S)
+        self.abandoned |= busy
+        fetching -= await self._wait(fetching, (self._broker.fetch_block_s or 0) + _WRITE_END_S)
+        await self._wait(set(self._upkeep), _UPKEEP_END_S)
+        for task in (*fetching, *self._upkeep):
+            task.cancel()
+
+    @staticmethod
+    async def _wait(tasks: set[asyncio.Task[Any]], seconds: float) -> set[asyncio.Task[Any]]:
+        """Wait for tasks to end; return those that did."""
+        return (await asyncio.wait(tasks, timeout=seconds))[0] if tasks else set()
+
+    async def _run_shutdown_hooks(self) -> None:
+        if not self.shutdown:
+            return
+        with ThreadPoolExecutor() as pool:  # the worker's own is closed by now
+            for hook in ensure_coroutine_function_many(self.shutdown, pool):
+                await hook(self.context)
+
+    def watch(self, job: Job, task: asyncio.Task[Any]) -> JobTaskContext:
+        """Make a running job known to `abort`."""
+        self.job_task_contexts[job] = JobTaskContext(task=task, aborted=None)
+        return self.job_task_contexts[job]
