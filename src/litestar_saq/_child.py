@@ -139,7 +139,7 @@ class _Group:
             await disconnect_queues(queues)
 
     async def _end_with_parent(self, worker: Worker) -> None:
-        while not self._orphaned():
+        while not self._orphaned():  # noqa: ASYNC110 - nothing tells us of it
             await asyncio.sleep(_PARENT_POLL_S)
         logger.error("the parent of worker %s is gone, it ends", worker.id)
         worker.request_stop()

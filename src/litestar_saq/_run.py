@@ -115,10 +115,13 @@ class JobRun:
         await self._end_task()
         text = "".join(traceback.format_exception(error))
         self._job.result = None  # what could not be stored must not keep the failure from being stored
-        if self._job.retryable:
-            await self._write(lambda: self._job.retry(text))
-        else:
-            await self._write(lambda: self._job.finish(Status.FAILED, error=text))
+        try:
+            if self._job.retryable:
+                await self._write(lambda: self._job.retry(text))
+            else:
+                await self._write(lambda: self._job.finish(Status.FAILED, error=text))
+        except Exception:
+            logger.exception("The failure of job %s is not written, a sweep will find it", self._job.key)
 
     async def _end_task(self) -> None:
         """Cancel the job's task and give it its deadline."""

@@ -7,8 +7,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from litestar.cli._utils import LitestarEnv
-
 from litestar_saq.exceptions import ImproperConfigurationError
 
 if TYPE_CHECKING:
@@ -41,6 +39,8 @@ class AppSource:
     def load(self) -> SAQPlugin:
         """Return the plugin, and set logging up as the application has it."""
         if self.app is None:
+            from litestar.cli._utils import LitestarEnv  # noqa: PLC0415 - the command line, which a server needs not
+
             os.environ["LITESTAR_QUIET_CONSOLE"] = "1"
             self.app = LitestarEnv.from_env(self.path).app
             self.plugin = plugin_of(self.app)

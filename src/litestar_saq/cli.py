@@ -9,9 +9,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from click import IntRange, echo, group, option
 from litestar.cli._utils import LitestarGroup, console
 from rich.table import Table
+from rich_click import IntRange, command, echo, option
 
 from litestar_saq._child import run_workers
 from litestar_saq._sources import current_source, plugin_of
@@ -37,48 +37,47 @@ _USAGE_ERROR = 2
 
 def build_workers_group() -> Group:
     """Return the command group `workers`."""
-
-    @group(cls=LitestarGroup, name="workers", no_args_is_help=True)
-    def workers_group() -> None:
-        """Run and inspect the workers of job queues."""
-
-    @workers_group.command(name="run", help="Run workers until they are told to end (SIGTERM, SIGINT or Ctrl-C).")
-    @option("--workers", type=IntRange(min=1), default=None, help="Worker processes for each queue. [default: 1]")
-    @option("--queues", multiple=True, help="Queues to run; repeat it or separate them by commas. [default: all]")
-    @option("-v", "--verbose", is_flag=True, help="Log more.")
-    @option("-d", "--debug", is_flag=True, help="Turn the application's debug mode on, and log more.")
-    def run(app: Litestar, workers: int | None, queues: tuple[str, ...], verbose: bool, debug: bool) -> None:
-        _run(app, workers, queues, verbose=verbose or debug, debug=debug)
-
-    @workers_group.command(
-        name="status", help="Ask the brokers about the configured queues; exit code 1 if one is down."
-    )
-    @option("--json", "as_json", is_flag=True, help="Print JSON.")
-    @option("-v", "--verbose", is_flag=True, help="Log more.")
-    @option("-d", "--debug", is_flag=True, help="Turn the application's debug mode on, and log more.")
-    def status(app: Litestar, as_json: bool, verbose: bool, debug: bool) -> None:
-        _configure(app, verbose=verbose or debug, debug=debug)
-        statuses = asyncio.run(queue_statuses(_plugin(app).get_queues(), timeout_s=STATUS_TIMEOUT_S))
-        if as_json:
-            echo(json.dumps({"queues": [one.as_dict() for one in statuses]}))
-        else:
-            console.print(_status_table(statuses))
-        sys.exit(0 if all(one.reachable for one in statuses) else 1)
-
+    workers_group = LitestarGroup(name="workers", help="Run and inspect the workers of queues.", no_args_is_help=True)
+    workers_group.add_command(run)
+    workers_group.add_command(status)
     return workers_group
 
 
-def _run(app: Litestar, workers: int | None, queues: tuple[str, ...], *, verbose: bool, debug: bool) -> None:
+@command(name="run")
+@option("--workers", type=IntRange(min=1), default=None, help="Worker processes for each queue. [default: 1]")
+@option("--queues", multiple=True, help="Queues to run; repeat it or separate them by commas. [default: all]")
+@option("-v", "--verbose", is_flag=True, help="Log more.")
+@option("-d", "--debug", is_flag=True, help="Turn the application's debug mode on, and log more.")
+def run(app: Litestar, workers: int | None, queues: tuple[str, ...], verbose: bool, debug: bool) -> None:
+    """Run workers until they are told to end (SIGTERM, SIGINT or Ctrl-C)."""
     plugin = _plugin(app)
     configs = _chosen(plugin, queues)
-    _configure(app, verbose=verbose, debug=debug)
+    _configure(app, verbose=verbose or debug, debug=debug)
     workers = workers or plugin.config.worker_processes
     processes = plan_processes(configs, workers)
     console.print(_run_table(configs, workers))
     if len(processes) == 1:
         run_workers(plugin, processes[0].queues)
-    supervisor = Supervisor(processes, current_source(app, plugin, verbose=verbose), stop_budget_s(configs))
+    source = current_source(app, plugin, verbose=verbose or debug)
+    sys.exit(_supervise(Supervisor(processes, source, stop_budget_s(configs))))
 
+
+@command(name="status")
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
+@option("-v", "--verbose", is_flag=True, help="Log more.")
+@option("-d", "--debug", is_flag=True, help="Turn the application's debug mode on, and log more.")
+def status(app: Litestar, as_json: bool, verbose: bool, debug: bool) -> None:
+    """Ask the brokers about the configured queues; the exit code is 1 where one is down."""
+    _configure(app, verbose=verbose or debug, debug=debug)
+    statuses = asyncio.run(queue_statuses(_plugin(app).get_queues(), timeout_s=STATUS_TIMEOUT_S))
+    if as_json:
+        echo(json.dumps({"queues": [one.as_dict() for one in statuses]}))
+    else:
+        console.print(_status_table(statuses))
+    sys.exit(0 if all(one.reachable for one in statuses) else 1)
+
+
+def _supervise(supervisor: Supervisor) -> int:
     def end(signum: int, _frame: Any) -> None:
         logger.info("%s: ending the workers within %.0f s", signal.Signals(signum).name, supervisor.budget_s)
         supervisor.request_stop()
@@ -86,7 +85,7 @@ def _run(app: Litestar, workers: int | None, queues: tuple[str, ...], *, verbose
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     supervisor.start()
-    sys.exit(supervisor.watch())
+    return supervisor.watch()
 
 
 def _plugin(app: Litestar) -> SAQPlugin:

@@ -9,6 +9,16 @@ from litestar.exceptions import ImproperlyConfiguredException
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+__all__ = (
+    "FieldError",
+    "ImproperConfigurationError",
+    "JobCancelledError",
+    "LitestarSaqError",
+    "MissingDependencyError",
+    "UnknownFunctionError",
+    "UnknownQueueError",
+)
+
 
 class LitestarSaqError(Exception):
     """Something went wrong in Litestar SAQ."""

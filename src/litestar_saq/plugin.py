@@ -15,6 +15,7 @@ from litestar.plugins import CLIPlugin, InitPluginProtocol
 from saq.queue.base import Queue
 from saq.types import QueueInfo, WorkerInfo
 
+from litestar_saq._otel_plugin import find_otel_plugin
 from litestar_saq._sources import current_source
 from litestar_saq.config import TaskQueues
 from litestar_saq.exceptions import ImproperConfigurationError
@@ -111,9 +112,11 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
         key = self._config.queues_dependency_key
         if key in app_config.dependencies:
             raise ImproperConfigurationError(
-                f"SAQConfig.queues_dependency_key = {key!r} is not accepted: the application has a dependency of that name"
+                f"SAQConfig.queues_dependency_key = {key!r} is not accepted: the application has such a dependency"
             )
-        self._tracing = find_tracing(self._config.enable_otel, self._config.otel_tracer_name, app_config.plugins)
+        self._tracing = find_tracing(
+            self._config.enable_otel, self._config.otel_tracer_name, find_otel_plugin(app_config.plugins)
+        )
         app_config.dependencies[key] = Provide(self.provide_queues)
         app_config.signature_namespace.update(
             Queue=Queue, Worker=Worker, QueueInfo=QueueInfo, WorkerInfo=WorkerInfo, Job=Job, TaskQueues=TaskQueues

@@ -16,16 +16,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from litestar_saq._enqueued import Wanted, describe
-from litestar_saq._memory import InMemoryQueue, MemoryBroker
-from litestar_saq.exceptions import UnknownFunctionError
+from litestar_saq._testing.broker import MemoryBroker
+from litestar_saq._testing.observed import ObservedWorker
+from litestar_saq._testing.queue import InMemoryQueue
+from litestar_saq._testing.wanted import Wanted, describe
 from litestar_saq.jobs import function_name
-from litestar_saq.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    from saq.job import Job as SaqJob
 
     from litestar_saq.jobs import Job
     from litestar_saq.typing import Task
@@ -99,7 +97,7 @@ async def run_until_empty(
         UnknownFunctionError: where a job's function is not among the worker's.
         TimeoutError: where jobs are left after `timeout_s`; it names them.
     """
-    worker = _ObservedWorker(queue, functions, **{"timers": _TIMERS, "shutdown_grace_period_s": 0, **worker_options})
+    worker = ObservedWorker(queue, functions, **{"timers": _TIMERS, **worker_options})
     finished_before = len(queue.finished)
     running = asyncio.create_task(worker.start())
     try:
@@ -112,35 +110,3 @@ async def run_until_empty(
         await worker.stop()
         await running
     return queue.finished[finished_before:]
-
-
-class _ObservedWorker(Worker):
-    """A worker of which is known whether it has anything to do."""
-
-    SIGNALS: list[Any] = []  # noqa: RUF012 - SAQ's attribute; a test's loop keeps its own signal handlers
-
-    def __init__(self, queue: InMemoryQueue, functions: Collection[Any], **options: Any) -> None:
-        super().__init__(queue, functions, **options)
-        self._memory = queue
-        self._busy: dict[asyncio.Task[Any] | None, SaqJob] = {}
-        self._taken: list[str] = []
-
-    async def wait_until_idle(self, running: asyncio.Task[None]) -> None:
-        """Wait until nothing is queued, due or running, or the worker has ended by itself."""
-        while not running.done():
-            with self._memory.changes.next() as change:
-                self._memory.promote()
-                self._check_functions()
-                if self.tasks and not self._busy and not self._memory.store.queued:
-                    return
-                await asyncio.wait([change, running], return_when=asyncio.FIRST_COMPLETED)
-
-    def left(self) -> list[SaqJob]:
-        """Return the jobs that are running or queued."""
-        queued = [job for key in self._memory.store.queued if (job := self._memory.find(key))]
-        return [*self._busy.values(), *queued]
-
-    def _check_functions(self) -> None:
-        for job in self.left():
-            if job.function not in self.functions:
-                raise UnknownFunctionError(job.function, self.queue.name, self.functions)

@@ -98,8 +98,12 @@ class Hold:
                     if lock is None or not is_same(lock.fd, self.run.path):
                         lock = _Lock(self.run.path, os.O_RDONLY | os.O_DIRECTORY, fcntl.LOCK_SH)
                     self._ensure_server(lock)
-            except OSError as error:
-                raise EmbeddedServerError(f"the embedded server cannot be joined: {error}") from error
+            except Exception as error:
+                if lock is not None:
+                    lock.close()  # whoever keeps the error's traceback holds no server
+                if isinstance(error, OSError):
+                    raise EmbeddedServerError(f"the embedded server cannot be joined: {error}") from error
+                raise
             with self._changing:
                 if releases == self._releases:
                     self._lock = lock
@@ -142,9 +146,9 @@ class Hold:
 
     def _give_up(self, lock: _Lock) -> NoReturn:
         reason = _last_lines(self.run.log)
-        if take(lock.fd, fcntl.LOCK_EX, 0) and not _has_keeper(self.run):
+        # The keeper is about to end.
+        if take(lock.fd, fcntl.LOCK_EX, 0) and not _has_keeper(self.run, STOP_S):
             clean(self.run)
-        lock.close()
         raise EmbeddedServerError(f"the embedded server did not start: {reason}")
 
 
@@ -161,27 +165,29 @@ def _forget_in_child() -> None:
 os.register_at_fork(after_in_child=_forget_in_child)
 
 
-def _make_directories(run: RunDirectory) -> None:
-    path = Path(run.path)
-    if run.folder:
-        Path(run.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    for directory in (path.parent, path):
-        directory.mkdir(mode=0o700, exist_ok=True)
-        found = directory.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            raise EmbeddedServerError(f"{directory} is not a directory of this user's own with mode 0700")
+def _make_directory(path: Path) -> None:
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise EmbeddedServerError(f"{path} is not a directory of this user's own with mode 0700")
 
 
 @contextmanager
 def _gate(run: RunDirectory) -> Iterator[None]:
-    while True:
-        # The keeper removes the directory when it stops; then it is made again.
+    root = Path(run.path).parent
+    if run.folder:
+        Path(run.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    while root.parent.is_dir():
+        # A keeper that stops removes the directory, maybe at this moment; then it is made again.
         with suppress(FileNotFoundError):
-            _make_directories(run)
+            _make_directory(root)
+            _make_directory(Path(run.path))
             gate = _Lock(run.gate, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX)
             if is_same(gate.fd, run.gate):
                 break
             gate.close()
+    else:
+        raise EmbeddedServerError(f"the directory for temporary files, {root.parent}, does not exist")
     try:
         yield
     finally:
@@ -191,13 +197,13 @@ def _gate(run: RunDirectory) -> Iterator[None]:
         gate.close()
 
 
-def _has_keeper(run: RunDirectory) -> bool:
+def _has_keeper(run: RunDirectory, wait_s: float = 0) -> bool:
     try:
         fd = os.open(run.keeper, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
-        return not take(fd, fcntl.LOCK_SH, 0)
+        return not take(fd, fcntl.LOCK_SH, wait_s)
     finally:
         os.close(fd)
 
@@ -242,5 +248,6 @@ def _read_word(starter: subprocess.Popen[bytes]) -> bytes:
 def _last_lines(path: str) -> str:
     with suppress(OSError):
         lines = Path(path).read_text(errors="replace").strip().splitlines()
-        return " | ".join(line.strip() for line in lines[-_LOG_LINES:])
-    return "it left no log"
+        if lines:
+            return " | ".join(line.strip() for line in lines[-_LOG_LINES:])
+    return "it gave no reason"

@@ -182,29 +182,51 @@ def _start_server(run: RunDirectory, binary: str) -> subprocess.Popen[bytes]:
     return server
 
 
-class _Stopper(threading.Thread):
-    """Stops the server once nobody uses it."""
+class _Keeper:
+    """Restarts a server that dies, and stops it once nobody uses it."""
 
-    def __init__(self, run: RunDirectory, users: int, server: subprocess.Popen[bytes]) -> None:
-        super().__init__(daemon=True)
-        self.run_directory, self.users, self.server = run, users, server
+    def __init__(self, run: RunDirectory, binary: str) -> None:
+        self.run, self.binary = run, binary
+        self.users = os.open(run.path, os.O_RDONLY | os.O_DIRECTORY)
+        self.server = _start_server(run, binary)
+        self.dismissed = False
         self.stopping, self.ended = threading.Event(), threading.Event()
 
-    def run(self) -> None:
+    def keep(self) -> None:
+        """Return when the server has been stopped, or was not to be started again."""
+        signal.signal(signal.SIGTERM, self._dismiss)
+        stopper = threading.Thread(target=self._stop_unused, daemon=True)
+        stopper.start()
+        self.server.wait()
+        while not (self.stopping.is_set() or self.dismissed):
+            # The users' connections are broken; they come back and wait for this server to answer.
+            self.server = _start_server(self.run, self.binary)
+            if self.stopping.is_set() or self.dismissed:
+                self.server.terminate()
+            self.server.wait()
+        self.ended.set()
+        if self.stopping.is_set():
+            stopper.join()
+
+    def _dismiss(self, *_: object) -> None:
+        self.dismissed = True
+        self.server.terminate()
+
+    def _stop_unused(self) -> None:
         while not self.stopping.is_set():
             take(self.users, fcntl.LOCK_EX, None)
             fcntl.flock(self.users, fcntl.LOCK_UN)
             try:
-                with _gate(self.run_directory):
+                with _gate(self.run):
                     # A user may have come since: under the gate, none can.
                     if take(self.users, fcntl.LOCK_EX, 0):
-                        self.stop()
-                        if is_same(self.users, self.run_directory.path):
-                            clean(self.run_directory)
+                        self._stop()
+                        if is_same(self.users, self.run.path):
+                            clean(self.run)
             except FileNotFoundError:  # somebody removed the directory: nobody can join any more
-                self.stop()
+                self._stop()
 
-    def stop(self) -> None:
+    def _stop(self) -> None:
         self.stopping.set()
         self.server.terminate()
         if not self.ended.wait(STOP_S):
@@ -213,39 +235,29 @@ class _Stopper(threading.Thread):
 
 
 def _say(word: str) -> None:
-    # The starter may be dead.
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError):  # the starter may be dead
         os.write(1, word.encode() + b"\n")
     os.dup2(2, 1)
 
 
 def main(path: str, binary: str, folder: str) -> None:
-    """Keep one server: tell the starter on standard output that it is ready, stop it after its last user."""
+    """Keep one server, and tell the starter on standard output when it is ready."""
     run = RunDirectory(path, folder or None)
     if os.fork():
         os._exit(0)  # the starter waits for this process; the keeper is not its child
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)
-    users = os.open(run.path, os.O_RDONLY | os.O_DIRECTORY)
     if not take(os.open(run.keeper, os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX, 0):
         _say("busy")
         return
     try:
-        server = _start_server(run, binary)
+        keeper = _Keeper(run, binary)
+        _say("ready")
+        keeper.keep()
     except OSError as error:
         os.write(2, f"{error}\n".encode())
         _say("failed")
-        return
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-    _say("ready")
-    stopper = _Stopper(run, users, server)
-    stopper.start()
-    server.wait()
-    stopper.ended.set()
-    # A server that ended by itself: the next user to connect starts another keeper and server.
-    if stopper.stopping.is_set():
-        stopper.join()
 
 
 if __name__ == "__main__":

@@ -81,7 +81,9 @@ class QueueMixin(Queue):
         """
         if not payload:
             return None
-        fields: dict[str, Any] = dict(payload) if isinstance(payload, dict) else self._load(payload)
+        fields = dict(payload) if isinstance(payload, dict) else self._load(payload)
+        if fields is None:  # a proxy's "null"
+            return None
         if (owner := fields.pop("queue", None)) != self.name:
             raise ValueError(f"job {fields.get('key')!r} of queue {owner!r} was fetched by queue {self.name!r}")
         if status:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import importlib.util
 import os
+import re
 import sys
 import tempfile
 from contextlib import suppress
@@ -44,9 +45,10 @@ def validate_dsn(dsn: str) -> Path | None:
     # A colon or an at sign before the first slash would be a port or a user.
     if scheme != _SCHEME or any(c in rest for c in "?#\0") or any(c in rest.partition("/")[0] for c in ":@"):
         raise FieldError("QueueConfig", "dsn", mask_dsn(dsn), _ACCEPTED)
-    if "\0" in folder or (folder and Path(folder) == Path("/")):
+    if "\0" in folder or (folder and not folder.strip("/")):
         raise FieldError("QueueConfig", "dsn", mask_dsn(dsn), _ACCEPTED)
-    return Path(folder).resolve() if folder else None
+    # POSIX keeps two slashes at the start apart from one.
+    return Path(re.sub("^/+", "/", folder)).resolve() if folder else None
 
 
 def address(dsn: str) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL
+from psycopg_pool import AsyncConnectionPool
 from saq.job import Status
-from saq.queue.postgres import DEQUEUE, ENQUEUE
+from saq.queue.postgres import DEQUEUE, ENQUEUE, ListenMultiplexer
 from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
 from saq.utils import now, now_seconds
 
@@ -38,6 +39,21 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
     one group at once, and none without a group while any group runs.)
     """
 
+    def __init__(self, pool: AsyncConnectionPool | None = None, **options: Any) -> None:
+        super().__init__(pool, **options)
+        self._reopen = False
+
+    async def connect(self) -> None:
+        """Open the pool where it is ours, and make the tables; again after a `disconnect` too."""
+        if self._reopen:
+            # A pool of psycopg can't be opened twice.
+            old, self._reopen = self.pool, False
+            self.pool = AsyncConnectionPool(
+                old.conninfo, kwargs=old.kwargs, check=AsyncConnectionPool.check_connection, open=False
+            )
+            self._listener = ListenMultiplexer(self.pool, self._channel)
+        await super().connect()
+
     def __repr__(self) -> str:
         address = PostgresBroker().address(self)
         where = f"{address.host}:{address.port}" if address else "?"
@@ -55,7 +71,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         async with self.pool.connection() as connection:
             names = [table.as_string(connection) for table in (self.jobs_table, self.stats_table, self.versions_table)]
             found = await connection.execute(
-                "SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s) name", [names]
+                "SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s::text[]) name", [names]
             )
             row = await found.fetchone()
             return bool(row and row[0])
@@ -65,6 +81,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         if self._connected:
             while not self._job_queue.empty():
                 await PostgresBroker().release(self, self._job_queue.get_nowait())
+            self._reopen = self._manage_pool_lifecycle
         await super().disconnect()
 
     async def _dequeue(self) -> None:

@@ -1,0 +1,306 @@
+"""What every broker holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from saq.job import Status
+from saq.queue.base import JobError, Queue
+
+from litestar_saq import Job, Worker
+from litestar_saq.brokers import broker_of
+
+StartWorker = Callable[..., Worker]
+
+
+async def add(_ctx: Any, a: int, b: int) -> int:
+    return a + b
+
+
+async def fail(_ctx: Any) -> None:
+    raise RuntimeError("on purpose")
+
+
+async def unstorable(_ctx: Any) -> Any:
+    return {"value": object()}
+
+
+async def cancel_itself(_ctx: Any) -> None:
+    raise asyncio.CancelledError
+
+
+async def until(check: Callable[[], Any], seconds: float = 20) -> Any:
+    async with asyncio.timeout(seconds):
+        while not (found := await check()):
+            await asyncio.sleep(0.02)
+        return found
+
+
+async def status_of(queue: Queue, key: str) -> Status | None:
+    job = await queue.job(key)
+    return job.status if job else None
+
+
+async def finished(queue: Queue, key: str) -> Job:
+    async def done() -> Any:
+        job = await queue.job(key)
+        return job if job and job.status in {Status.COMPLETE, Status.FAILED, Status.ABORTED} else None
+
+    job: Job = await until(done)
+    return job
+
+
+async def test_apply_and_map(queue: Queue, run_worker: StartWorker) -> None:
+    run_worker(add)
+    assert await queue.apply("add", a=1, b=2, timeout=20) == 3
+    assert await queue.map("add", [{"a": 1, "b": 2}, {"a": 3, "b": 4}], timeout=20) == [3, 7]
+
+
+async def test_a_key_is_in_the_queue_once(queue: Queue, key: str) -> None:
+    assert await queue.enqueue("add", key=key, a=1, b=2)
+    assert await queue.enqueue("add", key=key, a=1, b=2) is None
+    assert await queue.count("queued") == 1
+
+
+async def test_jobs_are_ours_and_show_no_arguments(queue: Queue, key: str) -> None:
+    enqueued = await queue.enqueue("add", a="secret-argument", b=2, key=key)
+    stored = await queue.job(key)
+    assert isinstance(enqueued, Job)
+    assert isinstance(stored, Job)
+    assert stored.kwargs == {"a": "secret-argument", "b": 2}
+    assert "secret-argument" not in f"{enqueued!r} {stored!r} {stored.info(full=True)}"
+
+
+async def test_the_callers_arguments_are_not_changed(queue: Queue) -> None:
+    given = {"a": 1}
+    await queue.enqueue("add", kwargs=given, b=2)
+    assert given == {"a": 1}
+
+
+async def test_a_failure_is_kept_with_its_trace(queue: Queue, run_worker: StartWorker) -> None:
+    run_worker(fail)
+    with pytest.raises(JobError, match="on purpose"):
+        await queue.apply("fail", timeout=20)
+
+
+async def test_retries_are_counted(queue: Queue, key: str, run_worker: StartWorker) -> None:
+    run_worker(fail)
+    await queue.enqueue("fail", key=key, retries=3)
+    job = await finished(queue, key)
+    assert (job.status, job.attempts) == (Status.FAILED, 3)
+
+
+async def test_an_unknown_function_fails_and_says_which_there_are(
+    queue: Queue, key: str, run_worker: StartWorker
+) -> None:
+    run_worker(add)
+    await queue.enqueue("subtract", key=key)
+    job = await finished(queue, key)
+    assert job.status is Status.FAILED
+    assert "no function 'subtract'; it has: add" in str(job.error)
+
+
+async def test_a_result_that_cannot_be_stored_is_a_failure(queue: Queue, key: str, run_worker: StartWorker) -> None:
+    run_worker(unstorable)
+    await queue.enqueue("unstorable", key=key)
+    job = await finished(queue, key)
+    assert (job.status, job.result) == (Status.FAILED, None)
+
+
+async def test_a_job_that_cancels_itself_is_a_failure(queue: Queue, key: str, run_worker: StartWorker) -> None:
+    run_worker(cancel_itself)
+    await queue.enqueue("cancel_itself", key=key)
+    job = await finished(queue, key)
+    assert job.status is Status.FAILED
+    assert "cancelled itself" in str(job.error)
+
+
+async def test_a_timeout_ends_the_job(queue: Queue, key: str, run_worker: StartWorker) -> None:
+    async def endless(_ctx: Any) -> None:
+        await asyncio.Event().wait()
+
+    run_worker(("endless", endless))
+    await queue.enqueue("endless", key=key, timeout=1)
+    assert (await finished(queue, key)).status is Status.FAILED
+
+
+async def test_a_running_job_is_aborted(queue: Queue, key: str, run_worker: StartWorker) -> None:
+    cancelled = asyncio.Event()
+
+    async def endless(_ctx: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    run_worker(("endless", endless), timers={"abort": 1})
+    job = await queue.enqueue("endless", key=key, timeout=0)
+    assert job
+
+    async def active() -> bool:
+        return await status_of(queue, key) is Status.ACTIVE
+
+    await until(active)
+    await job.abort("enough")
+    async with asyncio.timeout(20):
+        await cancelled.wait()
+    assert (await finished(queue, key)).status is Status.ABORTED
+
+
+async def test_a_waiting_job_is_aborted(queue: Queue, key: str) -> None:
+    job = await queue.enqueue("add", key=key, a=1, b=1)
+    assert job
+    await job.abort("enough")
+    assert await status_of(queue, key) is Status.ABORTED
+    assert await queue.count("queued") == 0
+
+
+async def test_a_scheduled_job_waits(queue: Queue, key: str, run_worker: StartWorker) -> None:
+    started: list[float] = []
+
+    async def note(_ctx: Any) -> None:
+        started.append(time.time())
+
+    due = int(time.time()) + 2
+    await queue.enqueue("note", key=key, scheduled=due)
+    run_worker(("note", note))
+    await finished(queue, key)
+    assert started[0] >= due
+
+
+async def test_info_names_workers_and_jobs(queue: Queue, key: str, run_worker: StartWorker) -> None:
+    await queue.enqueue("add", key=key, a=1, b=2, scheduled=int(time.time()) + 3600)
+    worker = run_worker(add, metadata={"zone": "b"})
+
+    async def known() -> Any:
+        return (await queue.info())["workers"].get(worker.id)
+
+    assert (await until(known))["metadata"] == {"zone": "b"}
+    info = await queue.info(jobs=True)
+    assert [job["key"] for job in info["jobs"]] == [key]
+
+
+async def test_an_idle_worker_ends_at_once_in_spite_of_its_grace(queue: Queue) -> None:
+    worker = Worker(queue, [add], shutdown_grace_period_s=600)
+    worker.start_in_background()
+    assert await queue.apply("add", a=1, b=1, timeout=20) == 2
+    async with asyncio.timeout(30):
+        await worker.stop_in_background()
+
+
+async def test_the_end_of_a_worker_puts_its_jobs_back_and_counts_no_attempt(queue: Queue, key: str) -> None:
+    running = asyncio.Event()
+
+    async def endless(_ctx: Any) -> None:
+        running.set()
+        await asyncio.Event().wait()
+
+    worker = Worker(queue, [("endless", endless)])
+    worker.start_in_background()
+    await queue.enqueue("endless", key=key, timeout=0)
+    async with asyncio.timeout(20):
+        await running.wait()
+    await worker.stop_in_background()
+    job = await queue.job(key)
+    assert job
+    assert (job.status, job.attempts) == (Status.QUEUED, 0)
+    assert (await queue.count("queued"), await queue.count("active")) == (1, 0)
+
+
+async def test_a_fetched_job_goes_back(queue: Queue, key: str) -> None:
+    await queue.enqueue("add", key=key, a=1, b=2)
+    job = await queue.dequeue(timeout=5)
+    assert job
+    await broker_of(queue).release(queue, job)
+    assert (await queue.count("queued"), await queue.count("active")) == (1, 0)
+    again = await queue.dequeue(timeout=5)
+    assert again
+    assert (again.key, again.attempts) == (key, 0)
+
+
+async def test_a_sweep_leaves_a_job_that_was_just_fetched(queue: Queue, key: str) -> None:
+    await queue.enqueue("add", key=key, a=1, b=2)
+    assert await queue.dequeue(timeout=5)
+    assert await queue.sweep(lock=1) == []
+    assert (await queue.count("queued"), await queue.count("active")) == (0, 1)
+
+
+async def test_a_sweep_takes_a_stuck_job(queue: Queue, key: str, run_worker: StartWorker) -> None:
+    await queue.enqueue("add", key=key, a=1, b=2, retries=2, timeout=1)
+    lost = await queue.dequeue(timeout=5)
+    assert lost
+    lost.started, lost.attempts = 1, 1
+    await lost.update(status=Status.ACTIVE)
+    run_worker(add, timers={"sweep": 1})
+    job = await finished(queue, key)
+    assert (job.status, job.result, job.attempts) == (Status.COMPLETE, 3, 2)
+
+
+async def test_a_beat_touches_and_changes_nothing_else(queue: Queue, key: str) -> None:
+    await queue.enqueue("add", key=key, a=1, b=2)
+    job = await queue.dequeue(timeout=5)
+    assert job
+    job.started, job.attempts = 1, 1
+    await job.update(status=Status.ACTIVE)
+    other = await queue.job(key)
+    assert other
+    await other.update(progress=0.5)
+    job.progress = 0.1
+    before = other.touched
+    await asyncio.sleep(0.005)  # the clock of `touched` counts milliseconds
+    assert await broker_of(queue).touch(queue, job)
+    stored = await queue.job(key)
+    assert stored
+    assert stored.progress == 0.5
+    assert stored.touched > before
+
+
+async def test_a_beat_never_revives_a_job(queue: Queue, key: str) -> None:
+    await queue.enqueue("add", key=key, a=1, b=2)
+    job = await queue.dequeue(timeout=5)
+    assert job
+    job.started, job.attempts = 1, 1
+    await job.update(status=Status.ACTIVE)
+    late = await queue.job(key)
+    assert late
+    await job.finish(Status.COMPLETE, result=3)
+    assert not await broker_of(queue).touch(queue, late)
+    stored = await queue.job(key)
+    assert stored
+    assert (stored.status, stored.result) == (Status.COMPLETE, 3)
+
+
+async def test_batch_aborts_its_children_when_its_body_fails(queue: Queue, key: str) -> None:
+    with pytest.raises(RuntimeError, match="body"):
+        async with queue.batch():
+            await queue.enqueue("add", key=key, a=1, b=2)
+            raise RuntimeError("body")
+    assert await status_of(queue, key) is Status.ABORTED
+
+
+async def test_iter_jobs_by_status(queue: Queue, key: str) -> None:
+    await queue.enqueue("add", key=key, a=1, b=2)
+    assert [job.key async for job in queue.iter_jobs(statuses=[Status.QUEUED])] == [key]
+    assert [job.key async for job in queue.iter_jobs(statuses=[Status.FAILED])] == []
+
+
+async def test_it_can_be_connected_again(queue: Queue) -> None:
+    await queue.disconnect()
+    await queue.connect()
+    assert await queue.enqueue("add", a=1, b=2)
+
+
+async def test_burst_ends_when_nothing_is_left(queue: Queue, key: str) -> None:
+    keys = [f"{key}{i}" for i in range(7)]
+    for each in keys:
+        await queue.enqueue("add", key=each, a=1, b=2)
+    worker = Worker(queue, [add], concurrency=3, burst=True, dequeue_timeout=0.2)
+    worker.SIGNALS = []
+    async with asyncio.timeout(30):
+        await worker.start()
+    assert [await status_of(queue, each) for each in keys] == [Status.COMPLETE] * 7

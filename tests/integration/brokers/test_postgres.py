@@ -1,0 +1,133 @@
+"""What the Postgres queue adds to SAQ's."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from saq.job import Job, Status
+from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
+
+from litestar_saq import QueueConfig, Worker
+from litestar_saq.brokers.kinds import build_queue
+from litestar_saq.brokers.postgres import PostgresQueue
+from litestar_saq.config import decode_json, serializer
+
+MakeQueue = Callable[..., Any]
+
+
+@pytest.fixture
+async def make_queue(postgres_url: str) -> AsyncIterator[MakeQueue]:
+    """Make connected queues of one name, as several processes have them."""
+    name = uuid.uuid4().hex
+    async with AsyncExitStack() as stack:
+
+        async def make(**options: Any) -> PostgresQueue:
+            config = QueueConfig(dsn=postgres_url, name=name, broker_options=options)
+            queue = build_queue(config, serializer, decode_json)
+            assert isinstance(queue, PostgresQueue)
+            await queue.connect()
+            stack.push_async_callback(queue.disconnect)
+            return queue
+
+        yield make
+
+
+async def take(queue: SaqPostgresQueue, count: int) -> list[Job]:
+    """Fetch as that many idle slots of a worker do."""
+    fetches = [asyncio.create_task(queue.dequeue(timeout=1)) for _ in range(count)]
+    return [job for job in await asyncio.gather(*fetches) if job]
+
+
+async def test_stock_saq_hands_out_a_whole_group(postgres_url: str) -> None:
+    """The error that ours does not pass on; when this fails, SAQ has mended it."""
+    queue = SaqPostgresQueue.from_url(postgres_url, name=uuid.uuid4().hex)
+    await queue.connect()
+    for _ in range(3):
+        await queue.enqueue("f", group_key="g")
+    assert len(await take(queue, 3)) > 1
+    await queue.disconnect()
+
+
+async def test_of_a_group_one_job_runs_at_a_time_in_order(make_queue: MakeQueue) -> None:
+    queue = await make_queue()
+    prefix = uuid.uuid4().hex
+    for number in range(3):
+        await queue.enqueue("f", key=f"{prefix}{number}", group_key="g")
+    for number in range(3):
+        jobs = await take(queue, 3)
+        assert [job.key for job in jobs] == [f"{prefix}{number}"]
+        await jobs[0].finish(Status.COMPLETE)
+
+
+async def test_jobs_without_a_group_never_wait(make_queue: MakeQueue) -> None:
+    queue = await make_queue()
+    await queue.enqueue("f", group_key="g")
+    assert len(await take(queue, 1)) == 1
+    await queue.enqueue("f", group_key="g")
+    await queue.enqueue("f")
+    jobs = await take(queue, 3)
+    assert [job.group_key for job in jobs] == [None]
+
+
+async def test_a_group_holds_among_many_workers(make_queue: MakeQueue) -> None:
+    """Four workers of four slots, six groups of five: the most that ever runs of one group is one."""
+    running: dict[str, int] = {}
+    seen: list[int] = []
+
+    async def f(ctx: Any) -> None:
+        group = ctx["job"].group_key
+        running[group] = running.get(group, 0) + 1
+        seen.append(running[group])
+        await asyncio.sleep(0.01)
+        running[group] -= 1
+
+    queues = [await make_queue() for _ in range(4)]
+    for number in range(30):
+        await queues[0].enqueue("f", group_key=f"g{number % 6}")
+    workers = [Worker(queue, [("f", f)], concurrency=4) for queue in queues]
+    for worker in workers:
+        worker.start_in_background()
+    async with asyncio.timeout(60):
+        while len(seen) < 30:
+            await asyncio.sleep(0.05)
+    await asyncio.gather(*(worker.stop_in_background() for worker in workers))
+    assert max(seen) == 1
+
+
+async def test_priority_comes_first(make_queue: MakeQueue) -> None:
+    queue = await make_queue()
+    for priority in (5, 1, 3):
+        await queue.enqueue("f", priority=priority)
+    assert [job.priority for _ in range(3) for job in await take(queue, 1)] == [1, 3, 5]
+
+
+async def test_what_was_prefetched_goes_back(make_queue: MakeQueue) -> None:
+    queue, other = await make_queue(), await make_queue()
+    await queue.enqueue("f")
+    queue._waiting = 1
+    await queue._dequeue()
+    assert await other.count("active") == 1
+    await queue.disconnect()
+    assert (await other.count("queued"), await other.count("active")) == (1, 0)
+
+
+async def test_tables_are_waited_for(postgres_url: str) -> None:
+    """Many processes that start at once on an empty database all find its tables."""
+    suffix = uuid.uuid4().hex[:8]
+    options = {f"{table}_table": f"{table}_{suffix}" for table in ("jobs", "stats", "versions")}
+    configs = [QueueConfig(dsn=postgres_url, broker_options=options) for _ in range(6)]
+    queues = [build_queue(config, serializer, decode_json) for config in configs]
+    await asyncio.gather(*(queue.connect() for queue in queues))
+    assert await queues[-1].enqueue("f")
+    await asyncio.gather(*(queue.disconnect() for queue in queues))
+
+
+def test_no_password_is_shown() -> None:
+    dsn = "postgresql://user:hunter2@example.invalid:5440/db"
+    queue = build_queue(QueueConfig(dsn=dsn), serializer, decode_json)
+    assert repr(queue) == "PostgresQueue<example.invalid:5440, name='default'>"
