@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+import re
+from urllib.parse import urlsplit
 
 __all__ = ("SCHEMES", "mask_dsn", "scheme_of")
 
@@ -17,8 +18,11 @@ SCHEMES = {
     "embedded": "embedded",
 }
 """URL schemes, and the broker that each stands for."""
-_SECRETS = ("password", "passwd", "token", "secret")
 _MASK = "***"
+_SHOWN = {"application_name", "connect_timeout", "db", "dbname", "host", "port", "protocol", "sslmode"}
+"""Query parameters that hold no secret under any broker."""
+_PORT = re.compile(r":(?!\d*$)[^:\]]*$")
+"""What stands where a port does and is none: most often a password whose `@host` was forgotten."""
 
 
 def scheme_of(dsn: str) -> str:
@@ -29,7 +33,8 @@ def scheme_of(dsn: str) -> str:
 def mask_dsn(dsn: str) -> str:
     """Return the DSN with its credentials covered, whatever is wrong with it.
 
-    The user's name stays, the password becomes `***`; so do query parameters that hold one.
+    The user's name stays, the password becomes `***`; so does all that could be one: a port that is no number,
+    query parameters that are not known to be harmless, a fragment.
     """
     scheme, separator, rest = dsn.partition("://")
     if not separator:
@@ -37,11 +42,17 @@ def mask_dsn(dsn: str) -> str:
     credentials, at, location = rest.rpartition("@")
     user = credentials.partition(":")[0]
     shown = f"{user}:{_MASK}@" if ":" in credentials else f"{user}@" if at else ""
-    base, question, query = location.partition("?")
-    if question:
-        pairs = [(k, _MASK if any(s in k.lower() for s in _SECRETS) else v) for k, v in parse_qsl(query)]
-        base = f"{base}?{urlencode(pairs, safe='*/:')}"
-    return f"{scheme}://{shown}{base}"
+    location, sharp, _ = location.partition("#")
+    location, question, query = location.partition("?")
+    hosts, slash, path = location.partition("/")
+    hosts = ",".join(_PORT.sub(f":{_MASK}", host) for host in hosts.split(","))
+    query = "&".join(_mask_parameter(parameter) for parameter in query.split("&"))
+    return f"{scheme}://{shown}{hosts}{slash}{path}{question}{query}{sharp and '#' + _MASK}"
+
+
+def _mask_parameter(parameter: str) -> str:
+    name, equals, _ = parameter.partition("=")
+    return parameter if name in _SHOWN or not parameter else f"{name if equals else ''}{equals}{_MASK}"
 
 
 def host_and_port(dsn: str, default_port: int) -> tuple[str, int] | None:
