@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,7 +65,8 @@ def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: b
     """
     group = _Group(factory, watch_parent=watch_parent)
     code = group.run_one(names[0]) if len(names) == 1 else group.run_threads(names)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)
     logging.shutdown()
     if group.abandoned:
         # A synchronous job's thread goes on, and an orderly exit would wait for it.
@@ -84,28 +87,33 @@ class _Group:
         self._parent = os.getppid()
         self._stops: list[Callable[[], object]] = []
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may come upon its own thread inside
         self._codes: list[int] = []
         self.abandoned = False
 
     def run_one(self, name: str) -> int:
-        """Run a worker in the main thread, where SAQ handles its signals."""
+        """Run a worker in the main thread."""
+        self._handle_signals()
         return self._guarded(name, in_thread=False)
 
     def run_threads(self, names: Sequence[str]) -> int:
         """Run a worker in a thread each; when one fails all end."""
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, lambda *_: self._stop())
+        self._handle_signals()
         threads = [threading.Thread(target=self._in_thread, args=(name,), name=f"worker-{name}") for name in names]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            if self._orphaned():
-                self._stop()
+            if self._orphaned() and not self._stopping.is_set():
+                self._stop_orphan()
             threads[0].join(0.2) if threads[0].is_alive() else self._stopping.wait(0.2)
             if any(self._codes):
                 self._stop()
         return max(self._codes, default=0)
+
+    def _handle_signals(self) -> None:
+        # Not SAQ's own handling: it ends with the worker, and what comes after would be cut off by a second signal.
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, lambda *_: self._stop())
 
     def _in_thread(self, name: str) -> None:
         self._codes.append(self._guarded(name, in_thread=True))
@@ -120,36 +128,47 @@ class _Group:
 
     async def _run(self, name: str, *, in_thread: bool) -> None:
         worker, queues = self._factory.make_worker(name, own_queues=in_thread)
+        worker.SIGNALS = []
         if in_thread:
             current_queues.set(queues)
-            worker.SIGNALS = []
         loop = asyncio.get_running_loop()
-        watching = None if in_thread or not self._watch_parent else loop.create_task(self._end_with_parent(worker))
+        watching = None if in_thread or not self._watch_parent else loop.create_task(self._end_with_parent())
+        connecting = loop.create_task(connect_queues(queues, needed=name))
         with self._lock:
-            self._stops.append(partial(loop.call_soon_threadsafe, worker.request_stop))
-        if self._stopping.is_set():
-            return
-        await connect_queues(queues, needed=name)
+            # A broker that does not answer must not hold up the end.
+            for stop in (worker.request_stop, connecting.cancel):
+                self._stops.append(partial(loop.call_soon_threadsafe, stop))
         try:
-            await worker.start()
+            if self._stopping.is_set():
+                connecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await connecting
+                await worker.start()
         finally:
             if watching is not None:
                 watching.cancel()
             self.abandoned = self.abandoned or bool(worker.abandoned)
             await disconnect_queues(queues)
 
-    async def _end_with_parent(self, worker: Worker) -> None:
+    async def _end_with_parent(self) -> None:
         while not self._orphaned():  # noqa: ASYNC110 - nothing tells us of it
             await asyncio.sleep(_PARENT_POLL_S)
-        logger.error("the parent of worker %s is gone, it ends", worker.id)
-        worker.request_stop()
+        self._stop_orphan()
+
+    def _stop_orphan(self) -> None:
+        logger.error("the parent of process %s is gone, it ends", multiprocessing.current_process().name)
+        self._stop()
 
     def _orphaned(self) -> bool:
         """Tell whether the process that started us is gone.
 
-        The sentinel of multiprocessing says so late: siblings that were forked after us hold it open.
+        By our parent's pid where we were forked: siblings that were forked after us hold multiprocessing's sentinel
+        open. By the sentinel elsewhere: a fork server outlives the process that it serves.
         """
-        return self._watch_parent and os.getppid() != self._parent
+        if not self._watch_parent:
+            return False
+        starter = multiprocessing.parent_process()
+        return os.getppid() != self._parent or (starter is not None and not starter.is_alive())
 
     def _stop(self) -> None:
         self._stopping.set()

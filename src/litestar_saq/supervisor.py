@@ -59,6 +59,8 @@ class WorkerProcess:
 
     name: str
     queues: tuple[str, ...]
+    burst: bool = False
+    """Whether it ends by itself; one that does not and yet ends has died."""
     process: BaseProcess | None = None
     started: float = 0.0
     restarts: int = 0
@@ -77,10 +79,11 @@ def plan_processes(configs: Collection[QueueConfig], workers: int) -> list[Worke
         For each worker of a queue with `multiprocessing` one process; for all of those with `threading` together
         one process for each of the `workers`.
     """
-    single = [config.name for config in configs if config.multiprocessing_mode == "multiprocessing"]
-    threads = tuple(config.name for config in configs if config.multiprocessing_mode == "threading")
-    groups = [(name,) for name in single] + ([threads] if threads else [])
-    return [WorkerProcess("+".join(group) + f"-{i + 1}", group) for group in groups for i in range(workers)]
+    groups = [[config] for config in configs if config.multiprocessing_mode == "multiprocessing"]
+    if threads := [config for config in configs if config.multiprocessing_mode == "threading"]:
+        groups.append(threads)
+    planned = [(tuple(config.name for config in group), all(config.burst for config in group)) for group in groups]
+    return [WorkerProcess(f"{'+'.join(names)}-{i + 1}", names, burst) for names, burst in planned for i in range(workers)]
 
 
 @dataclass
@@ -159,8 +162,8 @@ class Supervisor:
     def _ended(self, worker: WorkerProcess) -> None:
         process, worker.process = worker.process, None
         code = process.exitcode if process else 0
-        if code == 0:
-            return  # a burst that is over
+        if code == 0 and worker.burst:
+            return
         if time.monotonic() - worker.started > _STEADY_S:
             worker.restarts = 0
         worker.restarts += 1

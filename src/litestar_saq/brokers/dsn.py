@@ -21,8 +21,8 @@ SCHEMES = {
 _MASK = "***"
 _SHOWN = {"application_name", "connect_timeout", "db", "dbname", "host", "port", "protocol", "sslmode"}
 """Query parameters that hold no secret under any broker."""
-_PORT = re.compile(r":(?!\d*$)[^:\]]*$")
-"""What stands where a port does and is none: most often a password whose `@host` was forgotten."""
+_PLACE = re.compile(r"(\[[^\]]*\]|[^:\[]*)(:\d{0,5})?")
+"""A host and port. What looks otherwise is most often a password whose `@host` was forgotten."""
 
 
 def scheme_of(dsn: str) -> str:
@@ -45,9 +45,13 @@ def mask_dsn(dsn: str) -> str:
     location, sharp, _ = location.partition("#")
     location, question, query = location.partition("?")
     hosts, slash, path = location.partition("/")
-    hosts = ",".join(_PORT.sub(f":{_MASK}", host) for host in hosts.split(","))
+    hosts = ",".join(_mask_place(place) for place in hosts.split(","))
     query = "&".join(_mask_parameter(parameter) for parameter in query.split("&"))
     return f"{scheme}://{shown}{hosts}{slash}{path}{question}{query}{sharp and '#' + _MASK}"
+
+
+def _mask_place(place: str) -> str:
+    return place if _PLACE.fullmatch(place) else f"{place.partition(':')[0]}:{_MASK}"
 
 
 def _mask_parameter(parameter: str) -> str:

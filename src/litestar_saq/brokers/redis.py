@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -35,6 +36,9 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     It differs in its sweep: SAQ sweeps whatever it finds in the active list with another
     status than active, and so a job between its fetch and its start. Here such a job goes
     back to the queue, with no attempt used up, once it has stayed so for `FETCH_GRACE_S`.
+
+    And in its retry: SAQ keeps the time for which a job was scheduled, and so queues a job of
+    cron twice when it is retried at once. Here what is retried at once is scheduled no more.
     """
 
     def __repr__(self) -> str:
@@ -58,6 +62,17 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         return [
             _text(job_id) for job_id, payload, age_ms in rows if await self._sweep_row(job_id, payload, age_ms, abort)
         ]
+
+    async def _retry(self, job: SaqJob, error: str | None) -> None:
+        del error
+        delay_s = job.next_retry_delay()
+        async with self.redis.pipeline(transaction=True) as pipe:
+            commands = cast("Any", pipe).lrem(self._active, 1, job.id).lrem(self._queued, 1, job.id)
+            commands.zadd(self._incomplete, {job.id: time.time() + delay_s if delay_s else 0})
+            if not delay_s:
+                commands.rpush(self._queued, job.id)
+            await commands.set(job.id, self.serialize(job)).execute()
+        await self.notify(job)
 
     async def _sweep_row(self, job_id: bytes, payload: bytes | None, age_ms: int, abort: float) -> bool:
         job = self.deserialize(payload)

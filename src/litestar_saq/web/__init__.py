@@ -1,9 +1,7 @@
-"""SAQ's page."""
+"""SAQ's page and the API behind it."""
 
 from __future__ import annotations
 
-from typing import Any
+from litestar_saq.web.routes import build_web_handlers
 
-
-def build_web_handlers(config: Any, get_queues: Any) -> list[Any]:
-    return []
+__all__ = ("build_web_handlers",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
 
@@ -109,6 +110,17 @@ async def test_a_released_job_is_the_next(queue: redis.RedisQueue) -> None:
     again = await queue.dequeue(timeout=5)
     assert again
     assert again.key == "first"
+
+
+async def test_a_scheduled_job_that_is_retried_at_once_is_queued_once(queue: redis.RedisQueue) -> None:
+    await queue.enqueue("f", key="k", retries=9, scheduled=int(time.time()) - 1)
+    await queue.schedule(lock=1)
+    job = await queue.dequeue(timeout=5)
+    assert job
+    await job.retry("again")
+    await queue.redis.delete(queue.namespace("schedule"))
+    await queue.schedule(lock=1)
+    assert await queue.count("queued") == 1
 
 
 def test_no_password_is_shown() -> None:

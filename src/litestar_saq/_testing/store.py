@@ -8,7 +8,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
 __all__ = ("MemoryStore", "Payload")
 
@@ -40,7 +40,7 @@ class MemoryStore:
                 self._delete(key)
             return self._payloads.get(key)
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """Return every key, the oldest first."""
         with self._lock:
             return [key for key in tuple(self._payloads) if self.get(key) is not None]
@@ -91,9 +91,16 @@ class MemoryStore:
 
     def promote(self) -> list[str]:
         """Queue the scheduled jobs that are due, the earliest first."""
+        now = self.clock()
+        return self._queue_scheduled(lambda _, due: due <= now)
+
+    def make_due(self, keys: Container[str]) -> list[str]:
+        """Queue scheduled jobs before their time, the earliest first; no keys stand for all."""
+        return self._queue_scheduled(lambda key, _: not keys or key in keys)
+
+    def _queue_scheduled(self, chosen: Callable[[str, float], bool]) -> list[str]:
         with self._lock:
-            now = self.clock()
-            ready = sorted((due, key) for key, due in self.incomplete.items() if 0 < due <= now)
+            ready = sorted((due, key) for key, due in self.incomplete.items() if due and chosen(key, due))
             for _, key in ready:
                 self.incomplete[key] = 0
                 self.queued.append(key)
@@ -111,7 +118,7 @@ class MemoryStore:
             Whether it was still waiting, so that no worker has to be waited for.
         """
         with self._lock:
-            running = key in self.active
+            running = key in self.active or self._aborts.get(key, 0) > self.clock()
             self._leave(key)
             self.replace(key, payload)
             if running:
@@ -122,16 +129,22 @@ class MemoryStore:
         """Accept jobs of this key again."""
         self._aborts.pop(key, None)
 
-    def finish(self, key: str, payload: Payload, ttl: float) -> None:
-        """Keep a finished job for `ttl` seconds: 0 keeps it for ever, less not at all."""
+    def finish(self, key: str, payload: Payload, ttl: float) -> bool:
+        """Keep a finished job for `ttl` seconds: 0 keeps it for ever, less not at all.
+
+        Returns:
+            Whether it was not finished before.
+        """
         with self._lock:
+            news = key in self.incomplete or key in self.active or key in self._aborts
             self._leave(key)
-            if ttl < 0:
-                self._delete(key)
-                return
-            self._store(key, payload)
-            if ttl:
+            self._delete(key)
+            self._aborts.pop(key, None)
+            if ttl >= 0:
+                self._payloads[key] = payload
+            if ttl > 0:
                 self._expiry[key] = self.clock() + ttl
+            return news
 
     def forget(self, key: str) -> None:
         """Remove every trace of a job."""

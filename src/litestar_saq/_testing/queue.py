@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from litestar.serialization import decode_json
 from saq.job import TERMINAL_STATUSES, Status
-from saq.utils import now
 
-from litestar_saq._memory_store import MemoryStore
-from litestar_saq._signals import Wakeups
-from litestar_saq.brokers.base import Broker, QueueMixin, register_broker, same_attempt
-from litestar_saq.config import serializer
+from litestar_saq._testing.listeners import Listeners
+from litestar_saq._testing.stored_jobs import StoredJobs
+from litestar_saq._testing.wakeups import Wakeups
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
     from saq.job import Job as SaqJob
-    from saq.queue.base import Queue
-    from saq.types import CountKind, DumpType, ListenCallback, LoadType, QueueInfo, WorkerInfo
+    from saq.types import DumpType, ListenCallback, LoadType
 
     from litestar_saq.jobs import Job
 
-__all__ = ("InMemoryQueue", "MemoryBroker")
+__all__ = ("InMemoryQueue",)
 
 logger = logging.getLogger("saq")
 
 
-class InMemoryQueue(QueueMixin):
+class InMemoryQueue(StoredJobs):
     """A queue that keeps its jobs in this process, for tests.
 
     It behaves as SAQ's queue on Redis does, and stores what `dump` makes of a job, so that
@@ -57,12 +51,11 @@ class InMemoryQueue(QueueMixin):
         load: LoadType | None = None,
         swept_error_message: str | None = None,
     ) -> None:
-        super().__init__(name, dump or serializer, load or decode_json, swept_error_message)
+        super().__init__(name, dump, load, swept_error_message)
         self.enqueued: list[Job] = []
         self.finished: list[Job] = []
-        self.store = MemoryStore()
         self.changes = Wakeups()
-        self._listeners: list[tuple[frozenset[str], deque[tuple[str, Status]]]] = []
+        self._listeners = Listeners(self.changes)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}<name={self.name!r}>"
@@ -82,12 +75,9 @@ class InMemoryQueue(QueueMixin):
         Returns:
             The jobs that are queued by this, the earliest first.
         """
-        incomplete = self.store.incomplete
-        due = sorted((at, key) for key, at in incomplete.items() if at and (not job_keys or key in job_keys))
-        for rank, (_, key) in enumerate(due, start=1):
-            incomplete[key] = rank  # seconds of 1970: long due, and still in order
-        self.promote()
-        return [job for _, key in due if (job := self.find(key))]
+        keys = self.store.make_due(job_keys)
+        self.changes.wake()
+        return [job for key in keys if (job := self.find(key))]
 
     def promote(self) -> list[str]:
         """Queue the scheduled jobs whose time has come; return their keys."""
@@ -95,56 +85,8 @@ class InMemoryQueue(QueueMixin):
             self.changes.wake()
         return keys
 
-    def find(self, job_key: str) -> Job | None:
-        """Return a job (`job` without waiting)."""
-        return self.deserialize(self.store.get(job_key))
-
     async def disconnect(self) -> None:
         """Do nothing: the jobs stay for the test to look at."""
-
-    async def info(self, jobs: bool = False, offset: int = 0, limit: int = 10) -> QueueInfo:
-        """Return the queue's state, and up to `limit` of its incomplete jobs."""
-        waiting = sorted(self.store.incomplete.items(), key=lambda item: item[1])
-        keys = dict.fromkeys([*self.store.active, *self.store.queued, *(key for key, _ in waiting)])
-        shown = [job for key in keys if (job := self.find(key))] if jobs else []
-        queued, active, incomplete = [await self.count(kind) for kind in ("queued", "active", "incomplete")]
-        return {
-            "workers": {worker_id: json.loads(info) for worker_id, info in self.store.workers().items()},
-            "name": self.name,
-            "queued": queued,
-            "active": active,
-            "scheduled": incomplete - queued - active,
-            "jobs": [job.to_dict() for job in shown[offset : offset + limit]],
-        }
-
-    async def count(self, kind: CountKind) -> int:
-        """Return how many jobs are queued, active or incomplete (scheduled ones included).
-
-        Raises:
-            ValueError: where it is another kind.
-        """
-        kinds = {"queued": self.store.queued, "active": self.store.active, "incomplete": self.store.incomplete}
-        if kind not in kinds:
-            raise ValueError(f"jobs can't be counted by {kind!r}: give one of {', '.join(kinds)}")
-        return len(kinds[kind])
-
-    async def job(self, job_key: str) -> Job | None:
-        """Return a job by its key."""
-        return self.find(job_key)
-
-    async def jobs(self, job_keys: Iterable[str]) -> list[SaqJob | None]:
-        """Return jobs by their keys, None for each that is not there."""
-        return [self.find(key) for key in job_keys]
-
-    async def iter_jobs(  # type: ignore[override]
-        self, statuses: list[Status] | None = None, batch_size: int = 100
-    ) -> AsyncIterator[SaqJob]:
-        """Yield the jobs of these statuses (all by default)."""
-        del batch_size
-        for key in self.store.keys():
-            job = self.find(key)
-            if job and (statuses is None or job.status in statuses):
-                yield job
 
     async def dequeue(self, timeout: float = 0.0, poll_interval: float = 0.0) -> Job | None:  # noqa: ASYNC109 - SAQ's signature
         """Take the next job, waiting up to `timeout` seconds for one (0: for ever).
@@ -222,9 +164,7 @@ class InMemoryQueue(QueueMixin):
 
     async def notify(self, job: SaqJob) -> None:
         """Tell who listens, and who waits for the queue, about a job's status."""
-        for keys, events in tuple(self._listeners):
-            if job.key in keys:
-                events.append((job.key, job.status))
+        self._listeners.tell(job.key, job.status)
         self.changes.wake()
 
     async def listen(
@@ -241,29 +181,10 @@ class InMemoryQueue(QueueMixin):
         """
         del poll_interval
         keys = frozenset(job_keys)
-        if not keys:
-            return
-        events = deque((job.key, job.status) for job in await self.jobs(keys) if job)
-        listener = (keys, events)
-        self._listeners.append(listener)
-        try:
+        if keys:
+            first = [(job.key, job.status) for job in await self.jobs(keys) if job]
             async with asyncio.timeout(timeout or None):
-                await self._listen(events, callback)
-        finally:
-            self._listeners[:] = [other for other in self._listeners if other is not listener]
-
-    async def _listen(self, events: deque[tuple[str, Status]], callback: ListenCallback) -> None:
-        while True:
-            with self.changes.next() as change:
-                while events:
-                    stop: Any = callback(*events.popleft())
-                    if await stop if asyncio.iscoroutine(stop) else stop:
-                        return
-                await change
-
-    async def write_worker_info(self, worker_id: str, info: WorkerInfo, ttl: int) -> None:
-        """Keep what a worker tells about itself for `ttl` seconds."""
-        self.store.set_worker(worker_id, json.dumps(info), ttl)
+                await self._listeners.listen(keys, first, callback)
 
     async def _update(self, job: SaqJob, status: Status | None = None, **kwargs: Any) -> None:
         del kwargs
@@ -295,32 +216,6 @@ class InMemoryQueue(QueueMixin):
     async def _finish(self, job: SaqJob, status: Status, *, result: Any = None, error: str | None = None) -> None:
         del status, result, error
         payload = self.serialize(job)
-        self.store.finish(job.key, payload, job.ttl)
-        self.finished.append(cast("Job", self.deserialize(payload)))
+        if self.store.finish(job.key, payload, job.ttl):
+            self.finished.append(cast("Job", self.deserialize(payload)))
         await self.notify(job)
-
-
-class MemoryBroker(Broker):
-    """A queue in memory."""
-
-    name: ClassVar[str] = "memory"
-    fetch_block_s: ClassVar[float | None] = None
-
-    async def touch(self, queue: Queue, job: SaqJob) -> bool:
-        """Set the stored job's `touched`."""
-        ours = cast("InMemoryQueue", queue)
-        stored = ours.find(job.key)
-        if stored is None or not same_attempt(stored, job):
-            return False
-        job.touched = stored.touched = now()
-        ours.store.replace(job.key, ours.serialize(stored))
-        return True
-
-    async def release(self, queue: Queue, job: SaqJob) -> None:
-        """Move the job to the front of the queue, as it is stored."""
-        ours = cast("InMemoryQueue", queue)
-        if ours.store.put_back(job.key):
-            ours.changes.wake()
-
-
-register_broker(InMemoryQueue, MemoryBroker())

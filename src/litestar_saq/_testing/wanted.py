@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from litestar_saq.jobs import Job
 
 if TYPE_CHECKING:
-    from litestar_saq._memory import InMemoryQueue
+    from litestar_saq._testing.queue import InMemoryQueue
 
 __all__ = ("Wanted", "describe")
 
@@ -72,9 +72,8 @@ class Wanted:
         return bool(expected == actual) or self._as_stored(expected) == actual
 
     def _as_stored(self, value: Any) -> Any:
-        """Return a value as a job has it after a broker: a tuple is a list then, a UUID a text."""
         try:
-            return self._queue.load({"value": value})["value"]
+            return self._queue.as_stored(value)
         except Exception:  # noqa: BLE001 - whatever the serializer raises, it is no value of a job
             return _ABSENT
 

@@ -1,0 +1,1 @@
+"""What `litestar_saq.testing` is made of."""

@@ -1,0 +1,29 @@
+"""What is shown of queues and jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ("show_job", "show_queue")
+
+_HIDDEN_META = frozenset({"_otel_context"})
+"""Metadata of ours, which is of no use to a reader."""
+
+
+def show_job(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a job's fields for the page, arguments and result as text.
+
+    They are text for safety's sake too: the page's script takes an object for instructions
+    on how to build an element.
+    """
+    shown: dict[str, Any] = {
+        name: repr(value) if name in {"kwargs", "result"} else value for name, value in fields.items()
+    }
+    kept: dict[Any, Any] = shown.pop("meta", None) or {}
+    meta = {name: value for name, value in kept.items() if name not in _HIDDEN_META}
+    return {**shown, "meta": meta} if meta else shown
+
+
+def show_queue(info: dict[str, Any]) -> dict[str, Any]:
+    """Return a queue's state for the page."""
+    return {**info, "jobs": [show_job(job) for job in info["jobs"]]}
