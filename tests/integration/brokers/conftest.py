@@ -1,7 +1,5 @@
 """One queue of each broker, on a real server."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import threading
@@ -18,8 +16,8 @@ from saq.queue.base import Queue
 from saq.queue.http import HttpProxy
 
 from litestar_saq import QueueConfig, Worker
-from litestar_saq.config import decode_json, serializer
 from litestar_saq.brokers.kinds import build_queue
+from litestar_saq.config import decode_json, serializer
 from litestar_saq.testing import InMemoryQueue
 
 

@@ -93,7 +93,7 @@ async def test_a_missing_job_is_forgotten(queue: redis.RedisQueue) -> None:
 
 
 async def test_an_aborted_job_is_not_released(queue: redis.RedisQueue) -> None:
-    await queue.enqueue("f", key="k")
+    await queue.enqueue("f")
     job = await queue.dequeue(timeout=5)
     assert job
     await job.abort("enough")
@@ -113,7 +113,7 @@ async def test_a_released_job_is_the_next(queue: redis.RedisQueue) -> None:
 
 
 async def test_a_scheduled_job_that_is_retried_at_once_is_queued_once(queue: redis.RedisQueue) -> None:
-    await queue.enqueue("f", key="k", retries=9, scheduled=int(time.time()) - 1)
+    assert await queue.enqueue("f", retries=9, scheduled=int(time.time()) - 1)
     await queue.schedule(lock=1)
     job = await queue.dequeue(timeout=5)
     assert job
