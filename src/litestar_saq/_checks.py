@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -21,13 +22,17 @@ class Fields:
         """Return the error for a field; `value` replaces what the field holds in the message."""
         return FieldError(self._owner, field, getattr(self._config, field) if value is ... else value, accepted)
 
+    def get(self, field: str) -> Any:
+        """Return what a field holds."""
+        return getattr(self._config, field)
+
     def number(self, field: str, *, least: float, above: bool = False, optional: bool = False) -> None:
         """Take a number of at least (or above) a bound."""
         value = getattr(self._config, field)
         if value is None and optional:
             return
         good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not good or value < least or (above and value == least) or value != value:  # noqa: PLR0124 - nan
+        if not good or not math.isfinite(value) or value < least or (above and value == least):
             bound = f"a number above {least:g}" if above else f"a number of at least {least:g}"
             raise self.refuse(field, f"{bound}{', or None' if optional else ''}")
 

@@ -112,8 +112,9 @@ class _Group:
 
     def _handle_signals(self) -> None:
         # Not SAQ's own handling: it ends with the worker, and what comes after would be cut off by a second signal.
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, lambda *_: self._stop())
+        signal.signal(signal.SIGTERM, lambda *_: self._stop())
+        if not self._watch_parent:
+            signal.signal(signal.SIGINT, lambda *_: self._stop())
 
     def _in_thread(self, name: str) -> None:
         self._codes.append(self._guarded(name, in_thread=True))

@@ -73,5 +73,11 @@ def plugin_of(app: Litestar) -> SAQPlugin:
 
 
 def current_source(app: Litestar, plugin: SAQPlugin, *, verbose: bool = False) -> AppSource:
-    """Return how to find the application that runs here; the command line leaves its path in the environment."""
-    return AppSource(app, plugin, os.environ.get("LITESTAR_APP"), verbose)
+    """Return how to find the application that runs here, by a command of Litestar's."""
+    from click import get_current_context  # noqa: PLC0415 - the command line, which a server needs not
+    from litestar.cli._utils import LitestarEnv  # noqa: PLC0415 - the same
+
+    # The environment may name another application than `--app`.
+    context = get_current_context(silent=True)
+    env = context.find_object(LitestarEnv) if context else None
+    return AppSource(app, plugin, env.app_path if env else os.environ.get("LITESTAR_APP"), verbose)

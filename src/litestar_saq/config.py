@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +19,7 @@ from litestar_saq.queues import TaskQueues, current_queues
 from litestar_saq.typing import OPENTELEMETRY_INSTALLED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable
 
     from litestar.types import Guard
     from saq.types import DumpType, LoadType
@@ -78,7 +79,8 @@ class SAQConfig:
         self._queue_configs: list[QueueConfig] | None = None
         self._queues: TaskQueues | None = None
         fields = Fields(self)
-        fields.text("queues_dependency_key")
+        if not isinstance(self.queues_dependency_key, str) or not self.queues_dependency_key.isidentifier():
+            raise fields.refuse("queues_dependency_key", "a name that a parameter can have")
         fields.text("otel_tracer_name")
         fields.whole("worker_processes", least=1)
         for flag in ("web_enabled", "web_include_in_schema", "use_server_lifespan"):
@@ -90,8 +92,12 @@ class SAQConfig:
             raise fields.refuse("web_path", "a path that begins with '/'")
         if self.enable_otel and not OPENTELEMETRY_INSTALLED:
             raise MissingDependencyError("opentelemetry-api", extra="otel")
+        if not isinstance(self.static_files, str | Path):
+            raise fields.refuse("static_files", "the path of a folder")
+        if self.web_guards is not None and not all(callable(guard) for guard in fields.collection("web_guards")):
+            raise fields.refuse("web_guards", "a list of guards, or None")
         if not callable(self.queue_configs):
-            self._queue_configs = self._checked(fields.collection("queue_configs"))
+            self._queue_configs = self._checked(self.queue_configs)
         self._check_instances()
 
     def get_queue_configs(self) -> list[QueueConfig]:
@@ -102,7 +108,7 @@ class SAQConfig:
         """
         if self._queue_configs is None:
             made = self.queue_configs() if callable(self.queue_configs) else self.queue_configs
-            self._queue_configs = self._checked(list(made))
+            self._queue_configs = self._checked(made)
         return self._queue_configs
 
     def get_queues(self) -> TaskQueues:
@@ -125,8 +131,11 @@ class SAQConfig:
             queues={c.name: build_queue(c, self.json_serializer, self.json_deserializer) for c in configs}
         )
 
-    def _checked(self, configs: list[Any]) -> list[QueueConfig]:
+    def _checked(self, given: Any) -> list[QueueConfig]:
         fields, names = Fields(self), set[str]()
+        if not isinstance(given, Collection) or isinstance(given, str | Mapping):
+            raise fields.refuse("queue_configs", "a collection of QueueConfig", value=type(given).__name__)
+        configs = list(given)
         for config in configs:
             if not isinstance(config, QueueConfig):
                 raise fields.refuse("queue_configs", "a collection of QueueConfig", value=type(config).__name__)

@@ -12,6 +12,7 @@ from saq.job import CronJob as SaqCronJob
 from saq.job import Job as SaqJob
 from saq.types import Context
 
+from litestar_saq._checks import Fields
 from litestar_saq.exceptions import FieldError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class CronJob(SaqCronJob[Context]):
     Several cron jobs on one function each run: their keys differ by the cron expression.
 
     Raises:
-        FieldError: where `cron` is not a cron expression or `function` can't be imported.
+        FieldError: where a value is not accepted, such as a `cron` that is no cron expression.
     """
 
     function: Task | str = field(kw_only=False)  # type: ignore[assignment]  # a path is loaded at construction
@@ -66,8 +67,16 @@ class CronJob(SaqCronJob[Context]):
 
     def __post_init__(self) -> None:
         self.function = load_function("CronJob", "function", self.function)
-        if not croniter.is_valid(self.cron):
+        if not isinstance(self.cron, str) or not croniter.is_valid(self.cron):
             raise FieldError("CronJob", "cron", self.cron, "a cron expression such as '*/5 * * * *' (or six fields)")
+        fields = Fields(self)
+        fields.flag("unique")
+        fields.number("timeout", least=0, optional=True)
+        fields.number("heartbeat", least=0, optional=True)
+        fields.whole("retries", least=0, optional=True)
+        fields.whole("ttl", least=-1, optional=True)
+        fields.mapping("kwargs", optional=True)
+        fields.mapping("meta")
 
     @property
     def name(self) -> str:
@@ -91,7 +100,10 @@ def load_function(owner: str, field_name: str, value: Task | str) -> Task:
         try:
             loaded = import_string(value)
         except ImportError as error:
-            raise FieldError(owner, field_name, value, f"it can't be imported ({error})") from error
+            # Litestar leaves its message and what goes into it apart.
+            message, *parts = error.args
+            reason = str(message) % tuple(parts) if parts else str(error)
+            raise FieldError(owner, field_name, value, f"it can't be imported ({reason})") from error
     if not callable(loaded) or not hasattr(loaded, "__qualname__"):
         raise FieldError(owner, field_name, value, "a function, or its import path 'package.module.function'")
     return loaded  # type: ignore[no-any-return]

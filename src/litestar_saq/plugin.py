@@ -164,10 +164,10 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
     @contextmanager
     def server_lifespan(self, app: Litestar) -> Iterator[None]:
         """Run the workers that have processes of their own beside `litestar run`, where that is asked for."""
-        configs = [config for config in self._config.get_queue_configs() if config.separate_process]
-        if not self._config.use_server_lifespan or not configs:
+        if not self._config.use_server_lifespan:
             yield
             return
+        configs = [config for config in self._config.get_queue_configs() if config.separate_process]
         processes = plan_processes(configs, self._config.worker_processes)
         supervisor = Supervisor(processes, current_source(app, self), stop_budget_s(configs))
         supervisor.start()

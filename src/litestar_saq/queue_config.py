@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 from saq.job import CronJob as SaqCronJob
 
 from litestar_saq._checks import Fields
 from litestar_saq.brokers.dsn import mask_dsn
 from litestar_saq.brokers.kinds import BrokerKind, kind_of_dsn, kind_of_instance
+from litestar_saq.brokers.options import PostgresQueueOptions, RedisQueueOptions, check_options
 from litestar_saq.jobs import function_name, load_function
 
 if TYPE_CHECKING:
@@ -25,45 +27,6 @@ __all__ = ("PostgresQueueOptions", "QueueConfig", "RedisQueueOptions")
 _TIMERS = {"abort", "schedule", "sweep", "worker_info", "stats"}
 _MODES = ("multiprocessing", "threading")
 _HOOKS = ("startup", "shutdown", "before_process", "after_process")
-
-
-class RedisQueueOptions(TypedDict, total=False):
-    """Options of a queue on Redis, as SAQ's `RedisQueue` takes them."""
-
-    max_concurrent_ops: int
-    """How many of `enqueue`, `job` and `abort` run at once (default 20)."""
-    swept_error_message: str
-    """The error of a job that was swept (default "swept")."""
-
-
-class PostgresQueueOptions(TypedDict, total=False):
-    """Options of a queue on Postgres, as SAQ's `PostgresQueue` takes them."""
-
-    versions_table: str
-    """The table of schema versions (default "saq_versions")."""
-    jobs_table: str
-    """The table of jobs (default "saq_jobs")."""
-    stats_table: str
-    """The table of workers (default "saq_stats")."""
-    min_size: int
-    """The least number of connections (default 4)."""
-    max_size: int
-    """The largest number of connections (default 20)."""
-    saq_lock_keyspace: int
-    """The first key of SAQ's advisory locks (default 0)."""
-    priorities: tuple[int, int]
-    """The lowest and highest priority that is dequeued (default (0, 32767))."""
-    swept_error_message: str
-    """The error of a job that was swept (default "swept")."""
-    manage_pool_lifecycle: bool
-    """Whether the queue opens and closes the pool (default True)."""
-
-
-_OPTIONS: dict[BrokerKind, type[Any]] = {
-    "redis": RedisQueueOptions,
-    "embedded": RedisQueueOptions,
-    "postgres": PostgresQueueOptions,
-}
 
 
 @dataclass(kw_only=True)
@@ -132,6 +95,7 @@ class QueueConfig:
         for task in Fields(self).collection("scheduled_tasks"):
             if not isinstance(task, SaqCronJob):
                 raise Fields(self).refuse("scheduled_tasks", "a collection of CronJob", value=task)
+        self._check_names()
         for hook in _HOOKS:
             setattr(self, hook, self._hooks(hook))
 
@@ -142,7 +106,7 @@ class QueueConfig:
     @property
     def broker_type(self) -> BrokerKind:
         """Which broker this is: redis, postgres, http, embedded, or queue for a queue of the user's own."""
-        return kind_of_dsn(self.dsn) if self.dsn else kind_of_instance(self.broker_instance)
+        return kind_of_instance(self.broker_instance) if self.dsn is None else kind_of_dsn(self.dsn)
 
     def _check_broker(self) -> None:
         fields = Fields(self)
@@ -153,8 +117,7 @@ class QueueConfig:
             raise fields.refuse("dsn", "give either `dsn` or `broker_instance`", value=given)
         if self.dsn is not None and not isinstance(self.dsn, str):
             raise fields.refuse("dsn", "a URL as text", value=type(self.dsn).__name__)
-        options = _OPTIONS.get(self.broker_type)
-        fields.mapping("broker_options", keys=options.__annotations__ if options else None)
+        check_options(fields, self.broker_type)
         fields.mapping("broker_instance_options")
 
     def _check_worker(self) -> None:
@@ -173,7 +136,7 @@ class QueueConfig:
         if not isinstance(self.cron_tz, tzinfo):
             raise fields.refuse("cron_tz", "a tzinfo such as zoneinfo.ZoneInfo('Europe/Berlin')")
         for name, seconds in (self.timers or {}).items():
-            if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0:
+            if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < math.inf:
                 raise fields.refuse("timers", "seconds above 0", value=f"{name}={seconds!r}")
         if self.burst and self.dequeue_timeout <= 0:
             raise fields.refuse("dequeue_timeout", "a number above 0 where `burst` is on")
@@ -185,6 +148,14 @@ class QueueConfig:
         if len(task) != 2 or not isinstance(task[0], str) or not task[0]:  # noqa: PLR2004 - a pair
             raise Fields(self).refuse("tasks", "a function, its import path, or a pair (name, function)", value=task)
         return task[0], load_function(owner, "tasks", task[1])
+
+    def _check_names(self) -> None:
+        """Refuse two functions of one name: which of them a job gets would be chance."""
+        functions: dict[str, Any] = {}
+        for task in [*self.tasks, *(cron.function for cron in self.scheduled_tasks)]:
+            name, function = task if isinstance(task, tuple) else (function_name(task), task)
+            if functions.setdefault(name, function) != function:
+                raise Fields(self).refuse("tasks", "each name once, in `scheduled_tasks` too", value=name)
 
     def _hooks(self, name: str) -> list[Hook]:
         value = getattr(self, name)

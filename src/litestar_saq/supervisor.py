@@ -83,7 +83,9 @@ def plan_processes(configs: Collection[QueueConfig], workers: int) -> list[Worke
     if threads := [config for config in configs if config.multiprocessing_mode == "threading"]:
         groups.append(threads)
     planned = [(tuple(config.name for config in group), all(config.burst for config in group)) for group in groups]
-    return [WorkerProcess(f"{'+'.join(names)}-{i + 1}", names, burst) for names, burst in planned for i in range(workers)]
+    return [
+        WorkerProcess(f"{'+'.join(names)}-{i + 1}", names, burst) for names, burst in planned for i in range(workers)
+    ]
 
 
 @dataclass

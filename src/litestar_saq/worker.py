@@ -15,6 +15,7 @@ from saq.worker import Worker as SaqWorker
 from saq.worker import ensure_coroutine_function_many
 
 from litestar_saq._cron import enqueue_cron_jobs
+from litestar_saq._job_threads import JobThreads
 from litestar_saq._run import JobRun
 from litestar_saq.brokers.base import broker_of
 from litestar_saq.telemetry.logs import install_job_filter
@@ -70,6 +71,7 @@ class Worker(SaqWorker[Context]):
         **options: Any,
     ) -> None:
         super().__init__(queue, functions, cron_jobs=cron_jobs, **options)
+        self._hook_pool, self.pool = self.pool, cast("ThreadPoolExecutor", JobThreads())
         self.separate_process = separate_process
         self.multiprocessing_mode = multiprocessing_mode
         self.abandoned: set[asyncio.Task[Any]] = set()
@@ -142,7 +144,14 @@ class Worker(SaqWorker[Context]):
     def start_in_background(self) -> None:
         """Run in the application's loop, which keeps its own handling of signals."""
         self.SIGNALS = []
-        self._background = asyncio.create_task(self.start())
+        self._background = asyncio.create_task(self._start_logged())
+
+    async def _start_logged(self) -> None:
+        try:
+            await self.start()
+        except Exception as error:
+            # The application goes on without it.
+            logger.exception("The worker of queue %r ended: %s", self.queue.name, type(error).__name__)
 
     async def stop_in_background(self) -> None:
         """End what `start_in_background` began."""
@@ -264,6 +273,7 @@ class Worker(SaqWorker[Context]):
                 await self._end_tasks()
                 # A thread can't be stopped, and waiting for it would hold up the hooks and the exit.
                 self.pool.shutdown(wait=False, cancel_futures=True)
+                self._hook_pool.shutdown(wait=False, cancel_futures=True)
                 await self._run_shutdown_hooks()
             finally:
                 self._stopped = True

@@ -1,0 +1,53 @@
+# `make` alone lists the targets. PYTHON=python3.13 chooses the interpreter, ARGS="…" goes to the command.
+
+VENV ?= .venv
+export PYTHON VENV
+RUN := $(VENV)/bin/python -m
+IMAGE ?= python:3.13-slim-trixie
+UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header pyproject.toml --all-extras --group app --group demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-image lint format build pictures lock clean app-environment environment
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: app-environment ## Run the whole system, send CSV files, show reports and traces (ARGS="--once --json FILE.csv")
+	@exec $(RUN) demo $(ARGS)
+
+test: environment ## Run every test (ARGS="tests/unit -k name")
+	@exec $(RUN) pytest $(ARGS)
+
+test-image: ## Run the tests of processes in a container of IMAGE (python:3.13-slim-trixie)
+	@.ci/test-image $(IMAGE) $(ARGS)
+
+lint: environment ## Check style, types and imports
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) pyright --pythonpath $(VENV)/bin/python
+	if grep -q '^\[tool\.importlinter' pyproject.toml; then $(VENV)/bin/lint-imports; fi
+
+format: environment ## Format the code and mend what can be mended
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+build: environment ## Build the wheel and the source distribution into dist/
+	$(RUN) build --no-isolation
+
+pictures: environment ## Make the README's pictures from a real run (needs Chromium)
+	@PYTHONPATH=. $(VENV)/bin/python docs/pictures.py
+
+lock: environment ## Lock the requirements anew (ARGS="--upgrade" for the newest versions)
+	$(UV_COMPILE) --group dev $(ARGS) --output-file requirements/dev.txt
+	$(UV_COMPILE) --constraint requirements/dev.txt $(ARGS) --output-file requirements/app.txt
+
+clean: ## Remove the environment and what was built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
+
+app-environment:
+	@requirements/install.sh app
+
+environment:
+	@requirements/install.sh dev

@@ -1,0 +1,1 @@
+"""The demo: the whole system on this machine, and one traced report from end to end."""

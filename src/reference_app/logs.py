@@ -1,0 +1,56 @@
+"""Logs: one JSON object a line on standard error, whoever logs.
+
+What the library binds while a job runs (`job_key`, `function`, `queue`, `attempt`) is in each of its lines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from litestar.logging import LoggingConfig
+from structlog.contextvars import merge_contextvars
+from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
+
+if TYPE_CHECKING:
+    from structlog.types import Processor
+
+__all__ = ("make_logging_config",)
+
+_FIELDS: list[Processor] = [
+    merge_contextvars,
+    TimeStamper(fmt="iso", utc=True),
+    add_log_level,
+    add_logger_name,
+    ExtraAdder(),
+    format_exc_info,
+]
+
+
+def make_logging_config(level: str) -> LoggingConfig:
+    """Return the logging of the API and of the workers.
+
+    Args:
+        level: the least level that is logged.
+    """
+    plain: dict[str, Any] = {"handlers": [], "propagate": True}
+    return LoggingConfig(
+        root={"level": level, "handlers": ["console"]},
+        formatters={"json": {"()": json_formatter}},
+        handlers={
+            "console": {"class": "logging.StreamHandler", "formatter": "json"},
+            # Litestar's own starts a thread in each process, and a worker may be forked from one.
+            "queue_listener": {"class": "logging.NullHandler"},
+        },
+        loggers=dict.fromkeys(("litestar", "uvicorn", "uvicorn.access", "uvicorn.error"), plain),
+        # What clients do wrong is no exception of ours; the rest is logged where it is answered.
+        log_exceptions="never",
+    )
+
+
+def json_formatter() -> ProcessorFormatter:
+    """Return what makes JSON of a record."""
+    return ProcessorFormatter(
+        foreign_pre_chain=_FIELDS,
+        processors=[ProcessorFormatter.remove_processors_meta, JSONRenderer(ensure_ascii=False, default=str)],
+    )

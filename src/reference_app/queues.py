@@ -1,0 +1,57 @@
+"""The queues: what runs on each, and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from litestar_saq import CronJob, QueueConfig, SAQConfig, SAQPlugin
+from reference_app import telemetry
+from reference_app.failures import fail_report_of_job
+from reference_app.maintenance import expire_reports, recover_reports
+from reference_app.tasks import analyse_column, assemble_report, split_report
+
+if TYPE_CHECKING:
+    from reference_app.settings import Settings
+
+__all__ = ("make_saq_plugin",)
+
+
+def make_saq_plugin(settings: Settings) -> SAQPlugin:
+    """Return the plugin with the queues `reports`, `analysis` and `maintenance`.
+
+    Raises:
+        ImproperlyConfiguredException: where the broker's URL is not usable.
+    """
+    common: dict[str, Any] = {
+        "dsn": settings.redis_url.get_secret_value(),
+        "broker_instance_options": {"socket_connect_timeout": 5},
+        "shutdown_grace_period_s": settings.shutdown_grace_s,
+        "startup": telemetry.start_in_worker,
+        "shutdown": telemetry.stop_in_worker,
+        # What a worker that was killed held is found soon after its heartbeat is overdue.
+        "timers": {"sweep": 5},
+    }
+    reports = QueueConfig(
+        name="reports",
+        tasks=[split_report, assemble_report],
+        concurrency=settings.reports_concurrency,
+        after_process=fail_report_of_job,
+        **common,
+    )
+    analysis = QueueConfig(
+        name="analysis",
+        tasks=[analyse_column],
+        concurrency=settings.analysis_concurrency,
+        after_process=fail_report_of_job,
+        **common,
+    )
+    maintenance = QueueConfig(
+        name="maintenance",
+        scheduled_tasks=[
+            CronJob(expire_reports, cron="* * * * *", timeout=60),
+            CronJob(recover_reports, cron="* * * * * */10", timeout=60),
+        ],
+        concurrency=2,
+        **common,
+    )
+    return SAQPlugin(SAQConfig(queue_configs=[reports, analysis, maintenance], enable_otel=telemetry.wanted()))

@@ -1,0 +1,26 @@
+"""The same cron job in a stock worker and in ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.compat.side import Field, Kind
+
+TICKS = 4
+
+
+@pytest.mark.parametrize("other", ["saq", "v08"])
+def test_a_cron_job_of_both_sides_fires_once(field: Field, other: Kind) -> None:
+    for kind in (other, "ours"):
+        field.worker(kind, CRON="1")  # type: ignore[arg-type]
+    client = field.client("ours")
+    field.until(lambda: len(client.info()["workers"]) == 2, "both workers")
+    before = len(field.records("tick"))
+    field.until(lambda: len(field.records("tick")) >= before + TICKS, f"{TICKS} ticks")
+    ticks = field.records("tick")
+    due = [tick["due"] for tick in ticks]
+    assert len(due) == len(set(due)), "a tick ran twice"
+    assert {tick["key"] for tick in ticks} == {"cron:tick"}

@@ -1,0 +1,5 @@
+"""An application without the plugin."""
+
+from litestar import Litestar
+
+app = Litestar()

@@ -1,0 +1,103 @@
+"""One signal to the parent ends everything, whatever runs and however the workers are laid out."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from saq import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.processes.litestar_process import LitestarProcess
+    from tests.integration.processes.run import Run
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LAYOUTS = {"one": ("a", 1), "two": ("ab", 1), "one-twice": ("a", 2), "two-twice": ("ab", 2)}
+GRACE_S = 60
+"""So long that a process that used it up would be seen to."""
+
+every_layout = pytest.mark.parametrize("layout", LAYOUTS)
+every_method = pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+
+
+async def start(run: Run, layout: str, **environment: object) -> LitestarProcess:
+    letters, workers = LAYOUTS[layout]
+    names = ",".join(run.queue_name(letter) for letter in letters)
+    process = run.workers("--queues", names, "--workers", str(workers), **environment)
+    await run.workers_live(workers, *letters)
+    assert len(process.children()) >= (len(letters) * workers if layout != "one" else 0)
+    return process
+
+
+async def told_to_end(run: Run, process: LitestarProcess, layout: str) -> None:
+    await run.says(process, "Working shutting down" if layout == "one" else "ending the workers")
+
+
+def both(make_run: Callable[[], Run]) -> list[tuple[Run, signal.Signals]]:
+    return [(make_run(), signum) for signum in SIGNALS]
+
+
+@every_method
+@every_layout
+async def test_idle_workers_end_at_once(make_run: Callable[[], Run], layout: str, method: str) -> None:
+    async def one(run: Run, signum: signal.Signals) -> None:
+        process = await start(run, layout, METHOD=method, GRACE=GRACE_S)
+        process.signal(signum)
+        assert await run.exit(process) == 0
+        assert time.monotonic() - process.signalled_at < GRACE_S / 2
+        letters, workers = LAYOUTS[layout]
+        assert len(run.events("shutdown")) == len(letters) * workers
+        assert process.output.count("SAQ worker shutting down") == len(letters) * workers
+
+    await asyncio.gather(*(one(*pair) for pair in both(make_run)))
+
+
+@every_method
+@every_layout
+async def test_a_running_job_finishes_within_the_grace(make_run: Callable[[], Run], layout: str, method: str) -> None:
+    async def one(run: Run, signum: signal.Signals) -> None:
+        process = await start(run, layout, METHOD=method, GRACE=GRACE_S)
+        jobs = [await run.enqueue("held", letter) for letter in LAYOUTS[layout][0]]
+        await run.told("started", times=len(jobs))
+        process.signal(signum)
+        await told_to_end(run, process, layout)
+        run.release()
+        assert await run.exit(process) == 0
+        assert time.monotonic() - process.signalled_at < GRACE_S / 2
+        for job in jobs:
+            await job.refresh()
+            assert (job.status, job.attempts) == (Status.COMPLETE, 1)
+
+    await asyncio.gather(*(one(*pair) for pair in both(make_run)))
+
+
+@every_method
+@every_layout
+async def test_a_job_that_outlasts_the_grace_goes_back(make_run: Callable[[], Run], layout: str, method: str) -> None:
+    async def one(run: Run, signum: signal.Signals) -> None:
+        process = await start(run, layout, METHOD=method, GRACE=1)
+        jobs = [await run.enqueue("held", letter, retries=1) for letter in LAYOUTS[layout][0]]
+        await run.told("started", times=len(jobs))
+        process.signal(signum)
+        assert await run.exit(process) == 0
+        for job in jobs:
+            queue = job.get_queue()
+            await job.refresh()
+            assert (job.status, job.attempts) == (Status.QUEUED, 0)
+            assert (await queue.count("queued"), await queue.count("active")) == (1, 0)
+        assert len(run.events("cancelled")) == len(jobs)
+
+        run.release()
+        again = run.workers(THREADS="ab")
+        for job in jobs:
+            ended = await run.ended(job)
+            assert (ended.status, ended.attempts) == (Status.COMPLETE, 1)
+        again.signal(signum)
+        assert await run.exit(again) == 0
+
+    await asyncio.gather(*(one(*pair) for pair in both(make_run)))
