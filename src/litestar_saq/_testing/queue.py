@@ -127,23 +127,11 @@ class InMemoryQueue(StoredJobs):
             if job is None:
                 self.store.forget(key)
             elif job.stuck:
-                await self._sweep_stuck(job, abort)
+                await self.sweep_stuck(job, abort)
             else:
                 continue
             swept.append(key)
         return swept
-
-    async def _sweep_stuck(self, job: Job, abort: float) -> None:
-        logger.info("Sweeping job %s", job.info())
-        await self.abort(job, error=self.swept_error_message)
-        try:
-            await job.refresh(abort)
-        except (TimeoutError, RuntimeError) as error:
-            logger.info("Could not abort job %s: %s", job.id, type(error).__name__)
-        if job.retryable:
-            await self.retry(job, error=self.swept_error_message)
-        else:
-            await self.finish(job, Status.ABORTED, error=self.swept_error_message)
 
     async def abort(self, job: SaqJob, error: str, ttl: float = 5) -> None:
         """Abort a job: at once where it waits, else by its worker. A finished job stays as it is."""

@@ -6,7 +6,7 @@ from abc import ABC
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from saq.job import Status
-from saq.queue.base import Queue
+from saq.queue.base import Queue, logger
 
 from litestar_saq.jobs import Job
 
@@ -102,6 +102,19 @@ class QueueMixin(Queue):
                 fields["kwargs"] = {**(fields.get("kwargs") or {}), **kwargs}
             job_or_func, kwargs = Job(job_or_func, **fields), {}
         return cast("Job | None", await super().enqueue(job_or_func, **kwargs))
+
+    async def sweep_stuck(self, job: Job, abort_s: float) -> None:
+        """Take a stuck job from its worker, which gets some seconds to abort it, and run it again or give it up."""
+        logger.info("Sweeping job %s", job.info())
+        await self.abort(job, error=self.swept_error_message)
+        try:
+            await job.refresh(abort_s)
+        except (TimeoutError, RuntimeError) as error:
+            logger.info("Could not abort job %s: %s", job.id, type(error).__name__)
+        if job.retryable:
+            await self.retry(job, error=self.swept_error_message)
+        else:
+            await self.finish(job, Status.ABORTED, error=self.swept_error_message)
 
 
 _FOREIGN = Broker()

@@ -90,7 +90,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
                 await self._forget(job_id)
                 return True
             return False
-        await self._sweep_stuck(job, abort)
+        await self.sweep_stuck(job, abort)
         return True
 
     async def _put_back(self, job: Job) -> bool:
@@ -102,18 +102,6 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     async def _forget(self, job_id: bytes) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:
             await cast("Any", pipe).lrem(self._active, 0, job_id).zrem(self._incomplete, job_id).execute()
-
-    async def _sweep_stuck(self, job: Job, abort: float) -> None:
-        logger.info("Sweeping job %s", job.info())
-        await self.abort(job, error=self.swept_error_message)
-        try:
-            await job.refresh(abort)
-        except (TimeoutError, RuntimeError) as error:
-            logger.info("Could not abort job %s: %s", job.id, type(error).__name__)
-        if job.retryable:
-            await self.retry(job, error=self.swept_error_message)
-        else:
-            await self.finish(job, Status.ABORTED, error=self.swept_error_message)
 
 
 class RedisBroker(Broker):
