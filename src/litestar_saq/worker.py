@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from saq.types import Context, JobTaskContext
-from saq.utils import exponential_backoff
 from saq.worker import Worker as SaqWorker
 from saq.worker import ensure_coroutine_function_many
 
 from litestar_saq._cron import enqueue_cron_jobs
+from litestar_saq._fetcher import Fetcher, pause
 from litestar_saq._job_threads import JobThreads
 from litestar_saq._run import JobRun
 from litestar_saq.brokers.base import broker_of
@@ -34,8 +32,6 @@ __all__ = ("Worker",)
 
 logger = logging.getLogger(__name__)
 
-_BACKOFF_S = 0.1
-_BACKOFF_MAX_S = 10.0
 _WRITE_END_S = 2.0
 _UPKEEP_END_S = 5.0
 """How long an upkeep that has begun may go on at the end: a sweep that is cut off would lose its job."""
@@ -78,9 +74,8 @@ class Worker(SaqWorker[Context]):
         """Tasks that did not end when they were cancelled; a synchronous job's thread can't be stopped."""
         self._tracing = tracing
         self._broker = broker_of(queue)
-        self._fetching: set[asyncio.Task[Any]] = set()
+        self._fetcher = Fetcher(queue, self.dequeue_timeout, self._poll_interval, lambda: self.event)
         self._upkeep: list[asyncio.Task[None]] = []
-        self._failed_fetches = 0
         self._stop_requested = False
         self._background: asyncio.Task[None] | None = None
         context = cast("dict[str, Any]", self.context)
@@ -203,52 +198,10 @@ class Worker(SaqWorker[Context]):
                 if not failing:
                     logger.warning("Upkeep %s failed: %s", upkeep.__name__, error, exc_info=logger.isEnabledFor(10))
                 failing = True
-            await self._pause(every_s)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, or less where the worker is told to end."""
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.event.wait(), seconds)
+            await pause(every_s, self.event)
 
     async def _fetch(self) -> Job | None:
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._fetching.add(task)
-        try:
-            while not self.event.is_set():
-                deadline = time.monotonic() + self.dequeue_timeout if self.dequeue_timeout else None
-                try:
-                    job = await self._fetch_until(deadline)
-                except Exception as error:  # noqa: BLE001 - logged, once an outage; a burst too waits for its broker
-                    await self._back_off(error)
-                    continue
-                if self._failed_fetches:
-                    self._failed_fetches = 0
-                    logger.info("queue %r answers again", self.queue.name)
-                return job
-        except asyncio.CancelledError:
-            pass
-        finally:
-            self._fetching.discard(task)
-        return None
-
-    async def _fetch_until(self, deadline: float | None) -> Job | None:
-        block_s = self._broker.fetch_block_s
-        while not self.event.is_set():
-            left_s = deadline - time.monotonic() if deadline is not None else 0.0
-            if deadline is not None and left_s <= 0:
-                return None
-            timeout_s = min(block_s, left_s or block_s) if block_s else left_s
-            job = await self.queue.dequeue(timeout=timeout_s, poll_interval=self._poll_interval)
-            if job is not None or not block_s:
-                return job
-        return None
-
-    async def _back_off(self, error: Exception) -> None:
-        if not self._failed_fetches:
-            logger.warning("queue %r can't be reached, trying again: %s", self.queue.name, type(error).__name__)
-        self._failed_fetches += 1
-        attempt = min(self._failed_fetches, 16)
-        await self._pause(max(0.05, exponential_backoff(attempt, _BACKOFF_S, _BACKOFF_MAX_S)))
+        return await self._fetcher.fetch()
 
     async def _before_process(self, ctx: Context) -> None:
         if self._tracing:
@@ -280,9 +233,9 @@ class Worker(SaqWorker[Context]):
 
     async def _end_tasks(self) -> None:
         running = {task for task in self.tasks if task not in self._upkeep} - {asyncio.current_task()}
-        fetching = running & self._fetching
+        fetching = running & self._fetcher.tasks
         self.tasks.clear()
-        if self._broker.fetch_block_s is None:
+        if self._fetcher.block_s is None:
             for task in fetching:
                 task.cancel()
         busy = running - fetching
@@ -292,7 +245,7 @@ class Worker(SaqWorker[Context]):
         # On top of the job's own deadline, time to write what became of it.
         busy -= await self._wait(busy, self.cancellation_hard_deadline_s + _WRITE_END_S)
         self.abandoned |= busy
-        fetching -= await self._wait(fetching, (self._broker.fetch_block_s or 0) + _WRITE_END_S)
+        fetching -= await self._wait(fetching, (self._fetcher.block_s or 0) + _WRITE_END_S)
         await self._wait(set(self._upkeep), _UPKEEP_END_S)
         for task in (*fetching, *self._upkeep):
             task.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.response import ServerSentEventMessage
 from litestar.serialization import encode_json
+from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from reference_app.store import Store
 
 __all__ = ("end_streams_at_stop", "stream_progress")
+
+logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.2
 _SILENCE_S = 15.0
@@ -52,7 +56,16 @@ async def stream_progress(store: Store, report: Report, app: Litestar) -> AsyncI
         if current.ended:
             return
         await _pause(stopping)
-        current = await store.get(report.id, columns=False)
+        current = await _look(store, current)
+
+
+async def _look(store: Store, last: Report) -> Report | None:
+    try:
+        return await store.get(last.id, columns=False)
+    except (RedisError, OSError) as error:
+        # A broker that is away comes back, and until then nothing is known to have changed.
+        logger.info("a stream waits for the broker: %s", type(error).__name__)
+        return last
 
 
 async def _pause(stopping: asyncio.Event) -> None:
