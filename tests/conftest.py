@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from docker.errors import DockerException
 
 from demo.receiver import OtlpReceiver
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 REDIS_IMAGE = "redis:8"
 POSTGRES_IMAGE = "postgres:17"
+# The fixtures end what they start; the reaper of testcontainers would be one more image to pull.
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+
 IN_CI = os.environ.get("CI") == "true"
 
 
@@ -40,49 +44,36 @@ def _refuse_skip(report: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def docker_problem() -> str | None:
-    """Why there is no Docker engine to be used; None where there is one."""
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        client = docker.from_env()
-    except DockerException as error:
-        return f"Docker does not answer: {error}"
-    client.close()
-    return None
-
-
-@pytest.fixture(scope="session")
-def redis_url(docker_problem: str | None) -> Iterator[str]:
+def redis_url() -> Iterator[str]:
     """A Redis server: `REDIS_URL`, else a container, else the embedded Valkey."""
     if url := os.environ.get("REDIS_URL"):
         yield url
         return
-    with _embedded_redis() if docker_problem else _redis_container() as url:
-        yield url
+    from testcontainers.community.redis import RedisContainer
+
+    with ExitStack() as stack:
+        try:
+            container = stack.enter_context(RedisContainer(REDIS_IMAGE))
+        except DockerException:
+            yield stack.enter_context(_embedded_redis())
+        else:
+            yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}"
 
 
 @pytest.fixture(scope="session")
-def postgres_url(docker_problem: str | None) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A Postgres server: `POSTGRES_URL`, else a container, else a skip."""
     if url := os.environ.get("POSTGRES_URL"):
         yield url
         return
-    if docker_problem:
-        pytest.skip(f"no Postgres: POSTGRES_URL is not set, and {docker_problem}")
     from testcontainers.community.postgres import PostgresContainer
 
-    with PostgresContainer(POSTGRES_IMAGE, driver=None) as container:
+    with ExitStack() as stack:
+        try:
+            container = stack.enter_context(PostgresContainer(POSTGRES_IMAGE, driver=None))
+        except DockerException as error:
+            pytest.skip(f"no Postgres: POSTGRES_URL is not set, and Docker gives none: {error}")
         yield container.get_connection_url()
-
-
-@contextmanager
-def _redis_container() -> Iterator[str]:
-    from testcontainers.community.redis import RedisContainer
-
-    with RedisContainer(REDIS_IMAGE) as container:
-        yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}"
 
 
 @contextmanager

@@ -28,11 +28,11 @@ class Fields:
 
     def number(self, field: str, *, least: float, above: bool = False, optional: bool = False) -> None:
         """Take a number of at least (or above) a bound."""
-        value = getattr(self._config, field)
+        value: Any = getattr(self._config, field)
         if value is None and optional:
             return
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not good or not math.isfinite(value) or value < least or (above and value == least):
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        if not math.isfinite(number) or number < least or (above and number == least):
             bound = f"a number above {least:g}" if above else f"a number of at least {least:g}"
             raise self.refuse(field, f"{bound}{', or None' if optional else ''}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from litestar.exceptions import ImproperlyConfiguredException
 
@@ -25,6 +25,17 @@ class LitestarSaqError(Exception):
 
     def __init__(self, *args: object) -> None:
         super().__init__(*(args or (self.__doc__,)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error's arguments are not those of its class, by which it would be made again in another process.
+        return _restore, (type(self), self.args, vars(self))
+
+
+def _restore(kind: type[LitestarSaqError], args: tuple[object, ...], attributes: dict[str, Any]) -> LitestarSaqError:
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(attributes)
+    return error
 
 
 class ImproperConfigurationError(LitestarSaqError, ImproperlyConfiguredException):

@@ -66,7 +66,8 @@ class CronJob(SaqCronJob[Context]):
     """Metadata of each job; copied for every run."""
 
     def __post_init__(self) -> None:
-        self.function = load_function("CronJob", "function", self.function)
+        # SAQ's field is a function; ours takes a path as well, and is one from here on.
+        self.function = load_function("CronJob", "function", self.function)  # pyright: ignore[reportIncompatibleMethodOverride]
         if not isinstance(self.cron, str) or not croniter.is_valid(self.cron):
             raise FieldError("CronJob", "cron", self.cron, "a cron expression such as '*/5 * * * *' (or six fields)")
         fields = Fields(self)

@@ -6,14 +6,14 @@ import asyncio
 import inspect
 import logging
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from saq.worker import ensure_coroutine_function
 
 from litestar_saq.brokers.base import broker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
     from saq.job import Job
     from saq.types import Context
@@ -29,12 +29,16 @@ DEFAULT_INTERVAL_S = 5.0
 """Seconds between beats of a job that has no `heartbeat`."""
 
 
-def monitored_job(
-    interval: float | None = None,
-) -> Callable[
-    [Callable[Concatenate[Context, P], Awaitable[R]] | Callable[Concatenate[Context, P], R]],
-    Callable[Concatenate[Context, P], Coroutine[Any, Any, R]],
-]:
+class Monitor(Protocol):
+    """The decorator that `monitored_job` returns."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R]]: ...
+
+
+def monitored_job(interval: float | None = None) -> Monitor:
     """Make a task tell the broker, again and again, that it is alive.
 
     A job with a `heartbeat` is swept as stuck when it has not been heard of for that many seconds. A monitored job
@@ -74,7 +78,7 @@ def monitored_job(
 
         return monitored
 
-    return decorate
+    return cast("Monitor", decorate)
 
 
 def interval_of(job: Job) -> float:

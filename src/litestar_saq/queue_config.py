@@ -158,10 +158,12 @@ class QueueConfig:
                 raise Fields(self).refuse("tasks", "each name once, in `scheduled_tasks` too", value=name)
 
     def _hooks(self, name: str) -> list[Hook]:
-        value = getattr(self, name)
+        value: Any = getattr(self, name)
         if value is None:
             return []
-        many = list(value) if isinstance(value, Collection) and not isinstance(value, str | Mapping) else [value]
+        many: list[Any] = [value]
+        if isinstance(value, Collection) and not isinstance(value, str | Mapping):
+            many = list(value)
         return [load_function(type(self).__name__, name, hook) for hook in many]
 
     @property

@@ -179,15 +179,16 @@ class Supervisor:
         # A fork of a process with threads may begin with a lock that nobody will ever open.
         restart_in_thread = worker.restarts and threading.active_count() > 1
         context: Any = multiprocessing.get_context("spawn" if restart_in_thread else None)
-        worker.process = context.Process(
+        process: BaseProcess = context.Process(
             target=run_child, args=(self.source, worker.queues), name=f"worker-{worker.name}"
         )
         # The child lets them through once it has handlers of its own, and not ours.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
-            worker.process.start()
+            process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        worker.process = process
         worker.started, worker.due = time.monotonic(), None
 
 

@@ -204,17 +204,19 @@ class Worker(SaqWorker[Context]):
         return await self._fetcher.fetch()
 
     async def _before_process(self, ctx: Context) -> None:
+        context = cast("dict[str, Any]", ctx)
         if self._tracing:
-            cast("dict[str, Any]", ctx)["_span"] = self._tracing.start(ctx["job"], self.queue, self.id)
+            context["_span"] = self._tracing.start(context["job"], self.queue, self.id)
         await super()._before_process(ctx)
 
     async def _after_process(self, ctx: Context) -> None:
         try:
             await super()._after_process(ctx)
         finally:
-            span: JobSpan | None = cast("dict[str, Any]", ctx).pop("_span", None)
+            context = cast("dict[str, Any]", ctx)
+            span: JobSpan | None = context.pop("_span", None)
             if self._tracing and span:
-                self._tracing.end(span, ctx["job"], ctx.get("exception"))
+                self._tracing.end(span, context["job"], context.get("exception"))
 
     async def stop(self) -> None:
         """End: fetch no more, give running jobs the grace, then cancel them and put them back."""

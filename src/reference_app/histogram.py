@@ -52,8 +52,9 @@ def count_bars(connection: duckdb.DuckDBPyConnection, column_type: ColumnType, d
 
 
 def _frequent(connection: duckdb.DuckDBPyConnection, distinct: int) -> list[Bar]:
-    query = "SELECT value, count FROM frequencies ORDER BY count DESC, value LIMIT $1"
-    bars = [Bar(label=str(value), count=count) for value, count in connection.execute(query, [_FREQUENT]).fetchall()]
+    # No chart has room for a cell of megabytes.
+    query = "SELECT left(value, 100), count FROM frequencies ORDER BY count DESC, value LIMIT $1"
+    bars = [Bar(label=value, count=count) for value, count in connection.execute(query, [_FREQUENT]).fetchall()]
     if (others := distinct - len(bars)) > 0:
         row = connection.execute("SELECT CAST(sum(count) AS BIGINT) FROM frequencies").fetchone()
         total = row[0] if row else 0

@@ -114,12 +114,12 @@ def _figures(connection: duckdb.DuckDBPyConnection, name: str, form: Form) -> Fi
 
 def _mean(connection: duckdb.DuckDBPyConnection, form: Form, count: int) -> float | None:
     """Return the mean, exact but for one last rounding: DuckDB's own loses small numbers beside great ones."""
-    values = f"SELECT {form.value} FROM cells WHERE cell IS NOT NULL"  # noqa: S608 - from FORMS
     if form.type == "integer":
-        total: int = sum(value for (value,) in _rows(connection, values))
+        total: int = sum(value * times for value, times in _rows(connection, "SELECT value, count FROM frequencies"))
         return total / count
     if form.type != "number":
         return None
+    values = f"SELECT {form.value} FROM cells WHERE cell IS NOT NULL"  # noqa: S608 - from FORMS
     try:
         return math.fsum(value for (value,) in _rows(connection, values)) / count
     except OverflowError:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from litestar_saq import QueueConfig
-
-
-async def task(_ctx: Any) -> None: ...
+from litestar_saq import Worker
+from litestar_saq.testing import InMemoryQueue
 
 
 @pytest.fixture
-def queue_config() -> QueueConfig:
-    return QueueConfig(dsn="redis://localhost:6379/0", name="samples", tasks=[task])
+def queue() -> InMemoryQueue:
+    return InMemoryQueue("samples")
+
+
+@pytest.fixture
+async def worker(queue: InMemoryQueue) -> Iterator[Worker]:
+    """A worker that is not started."""
+    made = Worker(queue, [], id="worker-1")
+    yield made
+    made.pool.shutdown(wait=False)

@@ -40,7 +40,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
     """
 
     def __init__(self, pool: AsyncConnectionPool | None = None, **options: Any) -> None:
-        super().__init__(pool, **options)
+        super().__init__(cast("Any", pool), **options)
         self._reopen = False
 
     async def connect(self) -> None:
@@ -48,7 +48,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         if self._reopen:
             # A pool of psycopg can't be opened twice.
             old, self._reopen = self.pool, False
-            self.pool = AsyncConnectionPool(
+            self.pool = cast("Any", type(old))(
                 old.conninfo, kwargs=old.kwargs, check=AsyncConnectionPool.check_connection, open=False
             )
             self._listener = ListenMultiplexer(self.pool, self._channel)
