@@ -61,5 +61,5 @@ async def disconnect_queues(queues: TaskQueues) -> None:
     for name, queue in reversed(list(queues.queues.items())):
         try:
             await queue.disconnect()
-        except Exception:
-            logger.warning("queue %r could not be disconnected", name, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - the process ends; what it did not give back ends with it
+            logger.warning("queue %r could not be disconnected: %s", name, type(error).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -45,6 +46,16 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         address = RedisBroker().address(self)
         where = f"{address.host}:{address.port}" if address and address.port else address.host if address else "?"
         return f"{type(self).__name__}<{where}, name={self.name!r}>"
+
+    async def disconnect(self) -> None:
+        """Close the connections; it needs none for it, so that it works while the server is away too."""
+        # SAQ would connect to unsubscribe, also where nothing was subscribed.
+        with suppress(*RedisBroker.unreachable):
+            if self._pubsub._daemon_task is not None:  # noqa: SLF001 - SAQ has no other way to tell
+                await self._pubsub.close()
+        await cast("Any", self._pubsub.pubsub).aclose()
+        await self.redis.aclose()
+        await self.redis.connection_pool.disconnect()
 
     async def sweep(self, lock: int = 60, abort: float = 5.0) -> list[str]:
         """Give back what stuck or lost jobs hold (SAQ's `Queue.sweep`).

@@ -127,3 +127,24 @@ def test_no_password_is_shown() -> None:
     queue = build_queue(QueueConfig(dsn="redis://user:hunter2@example.invalid:6400/3"), serializer, decode_json)
     assert repr(queue) == "RedisQueue<example.invalid:6400, name='default'>"
     assert "hunter2" not in repr(queue)
+
+
+async def test_it_disconnects_while_the_server_is_away() -> None:
+    queue = build_queue(QueueConfig(dsn="redis://127.0.0.1:1"), serializer, decode_json)
+    await queue.disconnect()
+
+
+async def test_it_listens_again_after_it_was_disconnected(queue: redis.RedisQueue) -> None:
+    for _ in range(2):
+        job = await queue.enqueue("f")
+        assert job
+        done = asyncio.create_task(job.refresh(until_complete=20))
+        while not queue._pubsub._daemon_task:
+            await asyncio.sleep(0.01)
+        fetched = await queue.dequeue(timeout=4)
+        assert fetched
+        while not done.done():
+            await fetched.finish(Status.COMPLETE)
+            await asyncio.sleep(0.05)
+        assert job.status is Status.COMPLETE
+        await queue.disconnect()
