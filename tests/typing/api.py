@@ -38,8 +38,6 @@ from litestar_saq.exceptions import (
 from litestar_saq.testing import InMemoryQueue, assert_enqueued, assert_not_enqueued, run_until_empty
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from saq.queue.base import Queue
     from saq.types import Context
 

@@ -147,7 +147,8 @@ def test_queue_instances_are_used_as_they_are() -> None:
 
 def test_an_unknown_queue_lists_the_known_ones() -> None:
     queues = SAQConfig(queue_configs=[queue("reports"), queue("mails")]).get_queues()
-    with pytest.raises(UnknownQueueError, match="no queue is named 'report'; configured queues: mails, reports") as caught:
+    message = "no queue is named 'report'; configured queues: mails, reports"
+    with pytest.raises(UnknownQueueError, match=message) as caught:
         queues.get("report")
     assert isinstance(caught.value, ImproperConfigurationError)
     assert (caught.value.name, caught.value.known) == ("report", ("mails", "reports"))
@@ -160,7 +161,9 @@ def test_no_queues_are_said_to_be_none() -> None:
 
 
 def test_the_serializers_are_those_of_the_queues() -> None:
-    config = SAQConfig(queue_configs=[queue()], json_serializer=lambda value: f"!{value}", json_deserializer=lambda _: {})
+    config = SAQConfig(
+        queue_configs=[queue()], json_serializer=lambda value: f"!{value}", json_deserializer=lambda _: {}
+    )
     made: Any = config.get_queues().get("default")
     assert (made._dump("x"), made._load("y")) == ("!x", {})
 

@@ -46,9 +46,7 @@ def ours(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.name == "litestar_saq.hooks"]
 
 
-@pytest.mark.parametrize(
-    ("hook", "event"), [(startup_logger, "worker_startup"), (shutdown_logger, "worker_shutdown")]
-)
+@pytest.mark.parametrize(("hook", "event"), [(startup_logger, "worker_startup"), (shutdown_logger, "worker_shutdown")])
 async def test_a_workers_start_and_end_are_logged(
     hook: Hook, event: str, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:

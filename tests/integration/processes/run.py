@@ -106,7 +106,7 @@ class Run:
 
     async def told(self, event: str, *, times: int = 1, **fields: object) -> list[dict[str, Any]]:
         """Wait until an event was told so many times."""
-        await self.until(lambda: len(self.events(event, **fields)) >= times, f"{times} × {event} {fields or ''}")
+        await self.until(lambda: len(self.events(event, **fields)) >= times, f"{times} times {event} {fields or ''}")
         return self.events(event, **fields)
 
     async def says(self, process: LitestarProcess, text: str, *, times: int = 1) -> None:

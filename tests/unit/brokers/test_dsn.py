@@ -26,7 +26,10 @@ from litestar_saq.brokers.dsn import SCHEMES, host_and_port, mask_dsn, scheme_of
         ("redis://user:secret:6379", "redis://user:***"),
         ("redis://:1234567", "redis://:***"),
         ("redis://[user:secret", "redis://[user:***"),
-        ("postgresql://user:secret@one:1,two:2/db?sslmode=require", "postgresql://user:***@one:1,two:2/db?sslmode=require"),
+        (
+            "postgresql://user:secret@one:1,two:2/db?sslmode=require",
+            "postgresql://user:***@one:1,two:2/db?sslmode=require",
+        ),
         ("postgresql://one:1,user:secret/db", "postgresql://one:1,user:***/db"),
         ("postgresql:///db?host=/run/postgres&user=me", "postgresql:///db?host=/run/postgres&user=***"),
         ("unix:///run/redis.sock?db=2", "unix:///run/redis.sock?db=2"),

@@ -15,7 +15,9 @@ async def quick(_ctx: Any, *, secret: str) -> int:
 
 
 configs = [
-    QueueConfig(name=f"{letter}-{os.environ['RUN']}", dsn=os.environ.get(f"DSN_{letter}", os.environ["DSN"]), tasks=[quick])
+    QueueConfig(
+        name=f"{letter}-{os.environ['RUN']}", dsn=os.environ.get(f"DSN_{letter}", os.environ["DSN"]), tasks=[quick]
+    )
     for letter in "ab"
 ]
 app = Litestar(plugins=[SAQPlugin(SAQConfig(queue_configs=configs))])
