@@ -17,8 +17,6 @@ from litestar_saq.brokers.options import PostgresQueueOptions, RedisQueueOptions
 from litestar_saq.jobs import function_name, load_function
 
 if TYPE_CHECKING:
-    from saq.types import PartialTimersDict
-
     from litestar_saq.jobs import CronJob
     from litestar_saq.typing import Hook, Task
 
@@ -67,7 +65,7 @@ class QueueConfig:
     """Called in the worker before each job."""
     after_process: Hook | str | Collection[Hook | str] | None = None
     """Called in the worker after each job, whatever its outcome."""
-    timers: PartialTimersDict | None = None
+    timers: Mapping[str, float] | None = None
     """Seconds between the worker's upkeep: `schedule` (1), `worker_info` (10), `sweep` (60), `abort` (1)."""
     dequeue_timeout: float = 0
     """Seconds to wait for a job; 0 waits for ever. In burst mode, how long the queue must be empty."""
