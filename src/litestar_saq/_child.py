@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import suppress
 from functools import partial
+from logging.handlers import QueueListener
 from typing import TYPE_CHECKING, Protocol
 
 from litestar_saq.queues import connect_queues, current_queues, disconnect_queues
@@ -67,7 +68,7 @@ def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: b
     code = group.run_one(names[0]) if len(names) == 1 else group.run_threads(names)
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)
-    logging.shutdown()
+    _flush_logs()
     if group.abandoned:
         # A synchronous job's thread goes on, and an orderly exit would wait for it.
         sys.stdout.flush()
@@ -78,6 +79,18 @@ def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: b
 
 def _exit_before_start(_signum: int, _frame: FrameType | None) -> None:
     sys.exit(0)
+
+
+def _flush_logs() -> None:
+    """Write what loggers hold back: a process of multiprocessing leaves without doing so."""
+    for log in (logging.getLogger(), *logging.root.manager.loggerDict.values()):
+        for handler in getattr(log, "handlers", ()):
+            listener = getattr(handler, "listener", None)
+            # One that never ran in this process, or has ended, has no thread.
+            if isinstance(listener, QueueListener) and getattr(listener, "_thread", None) is not None:
+                listener.stop()
+                listener.start()  # whoever made it stops it at the interpreter's end, and can't do so twice
+    logging.shutdown()
 
 
 class _Group:

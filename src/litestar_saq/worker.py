@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -33,6 +34,7 @@ __all__ = ("Worker",)
 logger = logging.getLogger(__name__)
 
 _WRITE_END_S = 2.0
+_FORGET_S = 1.0
 _UPKEEP_END_S = 5.0
 """How long an upkeep that has begun may go on at the end: a sweep that is cut off would lose its job."""
 
@@ -251,6 +253,10 @@ class Worker(SaqWorker[Context]):
         await self._wait(set(self._upkeep), _UPKEEP_END_S)
         for task in (*fetching, *self._upkeep):
             task.cancel()
+        # Else it would count as live until its time is up. Where the broker is away, it does.
+        with contextlib.suppress(TimeoutError, *self._broker.unreachable):
+            async with asyncio.timeout(_FORGET_S):
+                await self._broker.forget_worker(self.queue, self.id)
 
     @staticmethod
     async def _wait(tasks: set[asyncio.Task[Any]], seconds: float) -> set[asyncio.Task[Any]]:

@@ -38,5 +38,9 @@ class MemoryBroker(Broker):
         if ours.store.put_back(job.key):
             ours.changes.wake()
 
+    async def forget_worker(self, queue: Queue, worker_id: str) -> None:
+        """Remove what the worker has told of itself."""
+        cast("InMemoryQueue", queue).store.forget_worker(worker_id)
+
 
 register_broker(InMemoryQueue, MemoryBroker())

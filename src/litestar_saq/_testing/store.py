@@ -157,6 +157,11 @@ class MemoryStore:
         with self._lock:
             self._workers[worker_id] = (self.clock() + ttl, info)
 
+    def forget_worker(self, worker_id: str) -> None:
+        """Remove what a worker has told about itself."""
+        with self._lock:
+            self._workers.pop(worker_id, None)
+
     def workers(self) -> dict[str, str]:
         """Return what the live workers tell about themselves."""
         with self._lock:

@@ -1,4 +1,4 @@
-"""SQL on SAQ's tables; `{jobs}` is the table of jobs."""
+"""SQL on SAQ's tables; `{jobs}` is the table of jobs, `{stats}` that of workers."""
 
 from __future__ import annotations
 
@@ -42,3 +42,5 @@ PUT_BACK = """
 UPDATE {jobs} SET status = 'queued', job = %(job)s
 WHERE key = %(key)s AND status = 'active' AND job = %(held)s
 """
+
+FORGET_WORKER = "DELETE FROM {stats} WHERE worker_id = %(worker_id)s"

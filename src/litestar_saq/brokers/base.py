@@ -62,6 +62,10 @@ class Broker(ABC):  # noqa: B024 - a base to derive from; a foreign queue uses i
         """Put a job back that was fetched and not started, with no attempt used up."""
         await queue.retry(job, job.error)
 
+    async def forget_worker(self, queue: Queue, worker_id: str) -> None:
+        """Make the broker forget a worker that has ended; here it does so by itself, when the worker's time is up."""
+        del queue, worker_id
+
 
 def same_attempt(stored: SaqJob, job: SaqJob) -> bool:
     """Tell whether a stored job is the running attempt that we hold."""

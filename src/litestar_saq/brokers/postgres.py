@@ -165,5 +165,12 @@ class PostgresBroker(Broker):
             if done.rowcount:
                 await ours._notify(ENQUEUE, connection=connection)  # noqa: SLF001 - SAQ has no public way to wake its workers
 
+    async def forget_worker(self, queue: Queue, worker_id: str) -> None:
+        """Remove what the worker has told of itself."""
+        ours = cast("SaqPostgresQueue", queue)
+        async with ours.pool.connection() as connection:
+            statement = SQL(statements.FORGET_WORKER).format(stats=ours.stats_table)
+            await connection.execute(statement, {"worker_id": worker_id})
+
 
 register_broker(SaqPostgresQueue, PostgresBroker())

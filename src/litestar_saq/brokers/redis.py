@@ -148,6 +148,13 @@ class RedisBroker(Broker):
         """Move the job from the active list to the front of the queue, as it is stored."""
         await self.put_back(queue, job)
 
+    async def forget_worker(self, queue: Queue, worker_id: str) -> None:
+        """Remove what the worker has told of itself."""
+        ours = cast("SaqRedisQueue", queue)
+        key = ours.namespace(f"worker_info:{worker_id}")
+        async with ours.redis.pipeline(transaction=True) as pipe:
+            await cast("Any", pipe).delete(key).zrem(ours.namespace("stats"), key).execute()
+
     async def put_back(self, queue: Queue, job: SaqJob) -> bool:
         """Release a job; tell whether it was there to be released."""
         ours = cast("SaqRedisQueue", queue)

@@ -304,3 +304,25 @@ async def test_burst_ends_when_nothing_is_left(queue: Queue, key: str) -> None:
     async with asyncio.timeout(30):
         await worker.start()
     assert [await status_of(queue, each) for each in keys] == [Status.COMPLETE] * 7
+
+
+async def test_a_worker_that_has_ended_is_not_live(queue: Queue, broker: str, run_worker: StartWorker) -> None:
+    worker = Worker(queue, [add], timers={"worker_info": 1})
+    worker.start_in_background()
+    other = run_worker(add)
+
+    async def live() -> set[str]:
+        return set((await queue.info())["workers"])
+
+    async def both_are_live() -> bool:
+        return await live() == {worker.id, other.id}
+
+    async def one_is_live() -> bool:
+        return await live() == {other.id}
+
+    await until(both_are_live)
+    await worker.stop_in_background()
+    if broker == "http":
+        # SAQ's proxy has no word for it: the worker's time must be up.
+        await until(one_is_live)
+    assert await one_is_live()
