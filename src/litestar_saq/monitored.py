@@ -60,7 +60,9 @@ def monitored_job(interval: float | None = None) -> Monitor:
     Raises:
         ValueError: where `interval` is not above 0.
     """
-    if interval is not None and (isinstance(interval, bool) or not interval > 0):
+    if interval is not None and (
+        isinstance(interval, bool) or not isinstance(interval, int | float) or not interval > 0
+    ):
         raise ValueError(f"monitored_job(interval={interval!r}) is not accepted: seconds above 0, or None")
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
