@@ -55,7 +55,7 @@ class Fetcher:
         self._timeout_s = dequeue_timeout_s
         self._poll_interval_s = poll_interval_s
         self._ending = ending
-        self._failures = 0
+        self._away = False
 
     async def fetch(self) -> Job | None:
         """Return the next job; None where none came in time, or the worker ends."""
@@ -69,16 +69,13 @@ class Fetcher:
             self.tasks.discard(task)
 
     async def _fetch_reachable(self) -> Job | None:
+        failures = 0
         while not self._ending().is_set():
             try:
-                job = await self._fetch_in_time()
+                return await self._fetch_in_time()
             except Exception as error:  # noqa: BLE001 - logged, once an outage; a burst too waits for its broker
-                await self._back_off(error)
-                continue
-            if self._failures:
-                self._failures = 0
-                logger.info("queue %r answers again", self._queue.name)
-            return job
+                failures = min(failures + 1, _BACKOFF_ATTEMPTS)
+                await self._back_off(error, failures)
         return None
 
     async def _fetch_in_time(self) -> Job | None:
@@ -89,13 +86,16 @@ class Fetcher:
                 return None
             timeout_s = min(self.block_s, left_s or self.block_s) if self.block_s else left_s
             job = await self._queue.dequeue(timeout=timeout_s, poll_interval=self._poll_interval_s)
+            if self._away:
+                self._away = False
+                logger.info("queue %r answers again", self._queue.name)
             if job is not None or not self.block_s:
                 return job
         return None
 
-    async def _back_off(self, error: Exception) -> None:
-        if not self._failures:
+    async def _back_off(self, error: Exception, failures: int) -> None:
+        if not self._away:
+            self._away = True
             logger.warning("queue %r can't be reached, trying again: %s", self._queue.name, type(error).__name__)
-        self._failures += 1
-        delay_s = exponential_backoff(min(self._failures, _BACKOFF_ATTEMPTS), _BACKOFF_S, _BACKOFF_MAX_S)
+        delay_s = exponential_backoff(failures, _BACKOFF_S, _BACKOFF_MAX_S)
         await pause(max(_BACKOFF_LEAST_S, delay_s), self._ending())
