@@ -134,7 +134,7 @@ def api(deployment: Deployment) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Playwright's synchronous API runs, no asynchronous test can
 def browser() -> Iterator[Browser]:
     """A real Chromium."""
     if not CHROMIUM.exists():

@@ -22,7 +22,7 @@ __all__ = ("Client", "Field", "Kind", "Process")
 Kind = Literal["saq", "v08", "ours"]
 SIDES = Path(__file__).with_name("sides")
 _SOURCE = Path(__file__).parents[3] / "src"
-_WAIT_S = 60.0
+_WAIT_S = 90.0
 
 
 class Process:
