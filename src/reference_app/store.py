@@ -136,15 +136,20 @@ class Store:
         """Note that each column is stored and its job on the way."""
         await self._set_while_open(report_id, "split", "1")
 
-    async def put_figures(self, report_id: str, index: int, figures: dict[str, Any], chart: bytes) -> None:
-        """Store what was found out about a column."""
+    async def put_figures(self, report_id: str, index: int, figures: dict[str, Any], chart: bytes) -> int:
+        """Store what was found out about a column; return how many columns are analysed with it.
+
+        Of columns that end side by side one alone gets the full number.
+        """
         expires = await self._expires(report_id)
         keys = _key(report_id, "columns"), _key(report_id, "charts")
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(keys[0], str(index), json.dumps(figures, ensure_ascii=False))
             pipe.hset(keys[1], str(index), chart)
+            pipe.hlen(keys[0])
             self._expire(pipe, expires, *keys)
-            await pipe.execute()
+            _, _, analysed, *_ = await pipe.execute()
+        return int(analysed)
 
     async def analysed(self, report_id: str) -> set[int]:
         """Return which columns are analysed."""

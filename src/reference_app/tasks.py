@@ -77,12 +77,14 @@ async def analyse_column(ctx: Context, *, report_id: str, index: int) -> None:
     if report is None or report.ended:
         logger.info("report %s has ended or expired, nothing to analyse", report_id)
         return
-    if index not in await store.analysed(report_id):
+    analysed = await store.analysed(report_id)
+    done = len(analysed)
+    if index not in analysed:
         chunks = await store.get_cells(report_id, index)
         with _tracer.start_as_current_span("analyse cells", attributes={"column.index": index, "rows": report.rows}):
             figures, chart = await asyncio.to_thread(_analyse, report.names[index], chunks, report.rows)
-        await store.put_figures(report_id, index, figures, chart)
-    if len(await store.analysed(report_id)) == len(report.names):
+        done = await store.put_figures(report_id, index, figures, chart)
+    if done == len(report.names):
         await enqueue_step(queues, assembly_step(report_id))
 
 

@@ -203,7 +203,7 @@ function listen() {
   window.addEventListener("hashchange", openFromAddress);
 }
 
+listen();  // before anything is waited for: a file that is dropped early must not open in place of the page
 const answer = await fetch("/page/settings.json");
 if (answer.ok) settings = await answer.json();
-listen();
 await openFromAddress();

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from litestar import Litestar
 from litestar.logging import LoggingConfig, StructLoggingConfig
+from litestar.plugins.structlog import StructlogConfig, StructlogPlugin
 
 from litestar_saq import QueueConfig, SAQConfig, SAQPlugin, monitored_job
 
@@ -76,7 +77,6 @@ def write_line(_logger: Any, _method: str, event: dict[str, Any]) -> str:
 logging_config = LoggingConfig(
     handlers={"lines": {"class": "logs_app.JsonLines", "level": "INFO"}},
     loggers={"app": {"level": "INFO", "handlers": ["lines"], "propagate": False}},
-    queue_listener_handler=None,
 )
 processors: list[Any] = [structlog.contextvars.merge_contextvars, write_line]
 queue = QueueConfig(
@@ -90,9 +90,10 @@ queue = QueueConfig(
     multiprocessing_mode=MODE,
 )
 other = QueueConfig(name=f"b-{os.environ['RUN']}", dsn=os.environ["DSN"], multiprocessing_mode=MODE)
-app = Litestar(
-    plugins=[SAQPlugin(SAQConfig(queue_configs=[queue, other]))],
-    logging_config=StructLoggingConfig(
+structlog_config = StructlogConfig(
+    structlog_logging_config=StructLoggingConfig(
         processors=processors, logger_factory=structlog.PrintLoggerFactory(), standard_lib_logging_config=logging_config
     ),
+    enable_middleware_logging=False,
 )
+app = Litestar(plugins=[StructlogPlugin(structlog_config), SAQPlugin(SAQConfig(queue_configs=[queue, other]))])
