@@ -4,6 +4,8 @@ VENV ?= .venv
 export PYTHON VENV
 RUN := $(VENV)/bin/python -m
 IMAGE ?= python:3.13-slim-trixie
+# The tests mostly wait: for clocks, signals, other processes.
+JOBS ?= 4
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header pyproject.toml --all-extras --group app --group demo
 
@@ -16,8 +18,8 @@ help: ## List the targets
 demo: app-environment ## Run the whole system, send CSV files, show reports and traces (ARGS="--once --json FILE.csv")
 	@exec $(RUN) demo $(ARGS)
 
-test: environment ## Run every test (ARGS="tests/unit -k name")
-	@exec $(RUN) pytest $(ARGS)
+test: environment ## Run every test, in JOBS=4 processes (ARGS="tests/unit -k name")
+	@exec $(RUN) pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 test-image: ## Run the tests of processes in a container of IMAGE (python:3.13-slim-trixie)
 	@.ci/test-image $(IMAGE) $(ARGS)

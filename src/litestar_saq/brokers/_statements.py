@@ -44,3 +44,14 @@ WHERE key = %(key)s AND status = 'active' AND job = %(held)s
 """
 
 FORGET_WORKER = "DELETE FROM {stats} WHERE worker_id = %(worker_id)s"
+
+SWEEP_LOCK = "SELECT pg_try_advisory_lock(%(keyspace)s, hashtext(%(queue)s))"
+
+EXPIRE_JOBS = """
+DELETE FROM {jobs}
+WHERE queue = %(queue)s AND status IN ('aborted', 'complete', 'failed') AND %(now)s >= expire_at
+"""
+
+EXPIRE_STATS = "DELETE FROM {stats} WHERE %(now)s >= expire_at"
+
+LIST_ACTIVE = "SELECT job, status FROM {jobs} WHERE queue = %(queue)s AND status IN ('active', 'aborting')"

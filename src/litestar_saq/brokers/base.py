@@ -107,18 +107,32 @@ class QueueMixin(Queue):
             job_or_func, kwargs = Job(job_or_func, **fields), {}
         return cast("Job | None", await super().enqueue(job_or_func, **kwargs))
 
-    async def sweep_stuck(self, job: Job, abort_s: float) -> None:
-        """Take a stuck job from its worker, which gets some seconds to abort it, and run it again or give it up."""
+    async def sweep_stuck(self, job: Job, abort_s: float) -> bool:
+        """Take a stuck job from its worker, which gets some seconds to abort it, and run it again or give it up.
+
+        SAQ goes by what it read before it swept the jobs ahead of this one, seconds ago perhaps: here the job is
+        read anew, and what is alive, or has ended by itself, is left as it is.
+
+        Returns:
+            Whether it was swept.
+        """
+        stored = await self.job(job.key)
+        if stored is None or not stored.stuck:
+            return False
+        job.replace(stored)
         logger.info("Sweeping job %s", job.info())
         await self.abort(job, error=self.swept_error_message)
         try:
             await job.refresh(abort_s)
         except (TimeoutError, RuntimeError) as error:
             logger.info("Could not abort job %s: %s", job.id, type(error).__name__)
+        if job.status in {Status.COMPLETE, Status.FAILED}:
+            return False
         if job.retryable:
             await self.retry(job, error=self.swept_error_message)
         else:
             await self.finish(job, Status.ABORTED, error=self.swept_error_message)
+        return True
 
 
 _FOREIGN = Broker()

@@ -37,6 +37,8 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
     It differs in its dequeue: of each `group_key` one job runs at a time, also among several
     workers, and jobs without one never wait for a group. (SAQ 0.26 hands out several jobs of
     one group at once, and none without a group while any group runs.)
+
+    And in its sweep, which reads each stuck job anew before it takes it from its worker.
     """
 
     def __init__(self, pool: AsyncConnectionPool | None = None, **options: Any) -> None:
@@ -83,6 +85,31 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
                 await PostgresBroker().release(self, self._job_queue.get_nowait())
             self._reopen = self._manage_pool_lifecycle
         await super().disconnect()
+
+    async def sweep(self, lock: int = 60, abort: float = 5.0) -> list[str]:
+        """Delete what has expired, and give back what stuck jobs hold (SAQ's `Queue.sweep`).
+
+        Args:
+            lock: not used here: who sweeps once goes on sweeping, for as long as its connection lives.
+            abort: seconds that a stuck job's worker gets to abort it.
+
+        Returns:
+            The keys of the jobs that were swept.
+        """
+        del lock
+        values = {"queue": self.name, "keyspace": self.saq_lock_keyspace, "now": now_seconds()}
+        tables = {"jobs": self.jobs_table, "stats": self.stats_table}
+        async with self.pool.connection() as connection:
+            if not self._has_sweep_lock:
+                locked = await (await connection.execute(SQL(statements.SWEEP_LOCK), values)).fetchone()
+                if not locked or not locked[0]:
+                    return []
+                self._has_sweep_lock = True
+            for statement in (statements.EXPIRE_JOBS, statements.EXPIRE_STATS):
+                await connection.execute(SQL(statement).format(**tables), values)
+            rows = await (await connection.execute(SQL(statements.LIST_ACTIVE).format(**tables), values)).fetchall()
+        jobs = [cast("Job", self.deserialize(payload, status)) for payload, status in rows]
+        return [job.key for job in jobs if job.stuck and await self.sweep_stuck(job, abort)]
 
     async def _dequeue(self) -> None:
         if self._dequeue_lock.locked():

@@ -101,8 +101,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
                 await self._forget(job_id)
                 return True
             return False
-        await self.sweep_stuck(job, abort)
-        return True
+        return await self.sweep_stuck(job, abort)
 
     async def _put_back(self, job: Job) -> bool:
         released = await RedisBroker().put_back(self, job)

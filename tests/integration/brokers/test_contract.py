@@ -223,6 +223,12 @@ async def test_a_fetched_job_goes_back(queue: Queue, key: str) -> None:
     assert (again.key, again.attempts) == (key, 0)
 
 
+async def until_stuck(queue: Queue, key: str) -> None:
+    async with asyncio.timeout(30):
+        while not (job := await queue.job(key)) or not job.stuck:
+            await asyncio.sleep(0.05)
+
+
 async def test_a_sweep_leaves_a_job_that_was_just_fetched(queue: Queue, key: str) -> None:
     await queue.enqueue("add", key=key, a=1, b=2)
     assert await queue.dequeue(timeout=5)
@@ -239,6 +245,33 @@ async def test_a_sweep_takes_a_stuck_job(queue: Queue, key: str, run_worker: Sta
     run_worker(add, timers={"sweep": 1})
     job = await finished(queue, key)
     assert (job.status, job.result, job.attempts) == (Status.COMPLETE, 3, 2)
+
+
+async def test_a_sweep_that_takes_its_time_leaves_what_is_alive_by_then(queue: Queue, key: str) -> None:
+    # Whatever the order of the list, a dead one comes before the living one, and each takes the sweep 1.5 s.
+    for part in ("dead", "alive", "dead too"):
+        await queue.enqueue("add", key=key + part, a=1, b=2, heartbeat=1, timeout=0)
+        job = await queue.dequeue(timeout=5)
+        assert job
+        job.started, job.attempts = 1, 1
+        await job.update(status=Status.ACTIVE)
+    alive = await queue.job(key + "alive")
+    assert alive
+
+    async def beat() -> None:
+        while await broker_of(queue).touch(queue, alive):
+            await asyncio.sleep(0.05)
+
+    for part in ("dead", "dead too"):
+        await until_stuck(queue, key + part)
+    beats = asyncio.create_task(beat())
+    swept = await queue.sweep(lock=1, abort=1.5)
+    beats.cancel()
+    assert {str(name).endswith(("dead", "dead too")) for name in swept} == {True}
+    assert len(swept) == 2
+    stored = await queue.job(key + "alive")
+    assert stored
+    assert (stored.status, stored.error) == (Status.ACTIVE, None)
 
 
 async def test_a_beat_touches_and_changes_nothing_else(queue: Queue, key: str) -> None:
