@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from google.protobuf.message import DecodeError
 
+from demo.log_records import read_logs
+from demo.metrics import read_metrics
 from demo.spans import read_spans
 from demo.trace_page import trace_page
 
@@ -90,12 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, "text/html; charset=utf-8", trace_page(match[1], trace).encode())
 
     def do_POST(self) -> None:
-        """Take an export; of metrics and logs, nothing is kept."""
+        """Take an export."""
         try:
             self._check_target()
-            body = self._body()
-            if self.path == "/v1/traces":
-                self._receiver.add(read_spans(body))
+            self._take(self._body())
         except _RefusedError as refusal:
             self.close_connection = True
             self._answer(refusal.status, "text/plain", f"{refusal}\n".encode())
@@ -103,6 +103,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.BAD_REQUEST, "text/plain", b"the body is no OTLP export request\n")
         else:
             self._answer(HTTPStatus.OK, _PROTOBUF, b"")  # an empty message: everything was accepted
+
+    def _take(self, body: bytes) -> None:
+        match self.path:
+            case "/v1/traces":
+                self._receiver.add(read_spans(body))
+            case "/v1/metrics":
+                self._receiver.add_metrics(read_metrics(body))
+            case "/v1/logs":
+                self._receiver.add_logs(read_logs(body))
 
     def _check_target(self) -> None:
         if self.path not in _SIGNALS:

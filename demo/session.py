@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from demo.client import ApiClient, RefusedError
+from demo.metrics_table import metrics_table
 from demo.processes import ChildDiedError
 from demo.report_table import report_table
+from demo.runs import are_counted, summarize_runs
 from demo.stack import QUEUES, Stack, choose_port
 from demo.trace_tree import trace_tree
 
@@ -23,11 +25,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from demo.options import Options
+    from demo.trace import Trace
 
 __all__ = ("run",)
 
 TRACE_WAIT_S = 10.0
 """How long to wait for a trace's last spans before showing what is there."""
+METRICS_WAIT_S = 5.0
+"""How long to wait for the metrics of a trace's runs, which a process exports each second."""
 TRACE_POLL_S = 0.05
 CHILD_WAIT_S = 1.0
 WIDTH = 150
@@ -151,5 +156,15 @@ class Session:
         ):
             await asyncio.sleep(TRACE_POLL_S)
         self._console.print(trace_tree(trace_id, trace))
+        await self._show_metrics(trace)
         if not self._options.once:
             self._console.print(f"The same as a page: {receiver.page(trace_id)}\n", soft_wrap=True)
+
+    async def _show_metrics(self, trace: Trace) -> None:
+        receiver = self._stack.receiver
+        deadline = time.monotonic() + METRICS_WAIT_S
+        while (  # noqa: ASYNC110 - metrics arrive in the threads of the receiver
+            not (counted := are_counted(trace, receiver.spans(), receiver.metrics())) and time.monotonic() < deadline
+        ):
+            await asyncio.sleep(TRACE_POLL_S)
+        self._console.print(metrics_table(summarize_runs(receiver.metrics()), complete=counted))

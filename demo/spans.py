@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+from demo.otlp_values import read_attributes
 
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
 __all__ = ("Event", "Link", "Span", "read_spans")
@@ -82,7 +83,7 @@ def read_spans(payload: bytes) -> Iterator[Span]:
         google.protobuf.message.DecodeError: where it is none.
     """
     for group in ExportTraceServiceRequest.FromString(payload).resource_spans:
-        resource = _mapping(group.resource.attributes)
+        resource = read_attributes(group.resource.attributes)
         for scoped in group.scope_spans:
             for span in scoped.spans:
                 yield _span(span, resource, scoped.scope.name, scoped.schema_url)
@@ -103,29 +104,13 @@ def _span(span: OtlpSpan, resource: Mapping[str, Any], scope: str, schema_url: s
         scope=scope,
         schema_url=schema_url,
         links=tuple(
-            Link(trace_id=link.trace_id.hex(), span_id=link.span_id.hex(), attributes=_mapping(link.attributes))
+            Link(trace_id=link.trace_id.hex(), span_id=link.span_id.hex(), attributes=read_attributes(link.attributes))
             for link in span.links
         ),
         events=tuple(
-            Event(name=event.name, time_ns=event.time_unix_nano, attributes=_mapping(event.attributes))
+            Event(name=event.name, time_ns=event.time_unix_nano, attributes=read_attributes(event.attributes))
             for event in span.events
         ),
-        attributes=_mapping(span.attributes),
+        attributes=read_attributes(span.attributes),
         resource=resource,
     )
-
-
-def _mapping(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
-
-
-def _value(value: AnyValue) -> Any:
-    match value.WhichOneof("value"):
-        case None:
-            return None
-        case "array_value":
-            return [_value(item) for item in value.array_value.values]
-        case "kvlist_value":
-            return _mapping(value.kvlist_value.values)
-        case name:
-            return getattr(value, name)

@@ -38,6 +38,14 @@ class WorkerFactory(Protocol):
         """Return the worker of a queue and every configured queue; its own set of them where asked for."""
         ...
 
+    def start_process(self, names: Sequence[str]) -> None:
+        """Set up what a process needs before its workers are made."""
+        ...
+
+    def flush_telemetry(self) -> bool:
+        """Export what was recorded; return whether it was in time."""
+        ...
+
 
 class WorkerSource(Protocol):
     """Finds the factory in a child process; it must be picklable where children are not forked."""
@@ -64,13 +72,15 @@ def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: b
         names: their queues; more than one run in a thread each.
         watch_parent: whether the death of the parent ends them too.
     """
+    factory.start_process(names)
     group = _Group(factory, watch_parent=watch_parent)
     code = group.run_one(names[0]) if len(names) == 1 else group.run_threads(names)
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)
+    exported = factory.flush_telemetry()
     _flush_logs()
-    if group.abandoned:
-        # A synchronous job's thread goes on, and an orderly exit would wait for it.
+    if group.abandoned or not exported:
+        # An orderly exit would wait: for a synchronous job's thread, which goes on, or for an exporter that hangs.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from croniter import croniter
 
 from litestar_saq.jobs import function_name
+from litestar_saq.telemetry._state import in_cron
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from saq.job import CronJob
     from saq.queue.base import Queue
 
-__all__ = ("cron_key", "enqueue_cron_jobs", "in_cron")
+__all__ = ("cron_key", "enqueue_cron_jobs")
 
-in_cron: ContextVar[bool] = ContextVar("litestar_saq_cron", default=False)
-"""Whether cron is enqueueing: such a job has no request that caused it."""
 _OPTIONS = ("timeout", "heartbeat", "retries", "ttl", "kwargs")
 
 
@@ -41,12 +39,12 @@ def cron_key(cron: CronJob[Any], others: Collection[CronJob[Any]]) -> str:
 
 async def enqueue_cron_jobs(queue: Queue, cron_jobs: Collection[CronJob[Any]], cron_tz: tzinfo) -> None:
     """Enqueue the next run of each; those that wait already are left alone by their key."""
-    token = in_cron.set(True)
-    try:
-        for cron in cron_jobs:
+    for cron in cron_jobs:
+        token = in_cron.set(cron.cron)
+        try:
             await _enqueue(queue, cron, cron_jobs, cron_tz)
-    finally:
-        in_cron.reset(token)
+        finally:
+            in_cron.reset(token)
 
 
 async def _enqueue(queue: Queue, cron: CronJob[Any], others: Collection[CronJob[Any]], cron_tz: tzinfo) -> None:

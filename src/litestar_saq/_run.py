@@ -13,6 +13,7 @@ from saq.worker import ensure_coroutine_function
 
 from litestar_saq.brokers.base import broker_of
 from litestar_saq.exceptions import JobCancelledError, UnknownFunctionError
+from litestar_saq.telemetry import begin_run
 from litestar_saq.telemetry.logs import bind_job
 
 if TYPE_CHECKING:
@@ -54,16 +55,24 @@ class JobRun:
         job.started = now()
         job.attempts += 1
         job.worker_id = self._worker.id
-        with bind_job(job):
-            try:
-                await self._start_and_finish()
-            except asyncio.CancelledError:
-                await self._cancelled()
-            except Exception as error:  # noqa: BLE001 - whatever the job raises is its outcome, and is logged
-                await self._failed(error)
-            finally:
-                self._forget()
-                await self._after()
+        span = begin_run(self._worker.queue, job, self._worker.id)
+        try:
+            with bind_job(job):
+                await self._run()
+        finally:
+            if span is not None:
+                span.end(self._context.get("exception"))
+
+    async def _run(self) -> None:
+        try:
+            await self._start_and_finish()
+        except asyncio.CancelledError:
+            await self._cancelled()
+        except Exception as error:  # noqa: BLE001 - whatever the job raises is its outcome, and is logged
+            await self._failed(error)
+        finally:
+            self._forget()
+            await self._after()
 
     async def _start_and_finish(self) -> None:
         await self._job.update(status=Status.ACTIVE)

@@ -84,6 +84,8 @@ def _supervise(supervisor: Supervisor) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    # While a child is started, another thread (of logging) may be the one to get the signal: it wakes nobody else.
+    signal.set_wakeup_fd(supervisor.wake_fd, warn_on_full_buffer=False)
     supervisor.start()
     return supervisor.watch()
 

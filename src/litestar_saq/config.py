@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.exceptions import MissingDependencyError
 from litestar_saq.queue_config import PostgresQueueOptions, QueueConfig, RedisQueueOptions
 from litestar_saq.queues import TaskQueues, current_queues
+from litestar_saq.telemetry import OtelOptions
 from litestar_saq.typing import OPENTELEMETRY_INSTALLED
 
 if TYPE_CHECKING:
@@ -24,7 +26,12 @@ if TYPE_CHECKING:
     from litestar.types import Guard
     from saq.types import DumpType, LoadType
 
+    from litestar_saq.telemetry.setup import OtelSetup
+
 __all__ = ("PostgresQueueOptions", "QueueConfig", "RedisQueueOptions", "SAQConfig", "TaskQueues", "serializer")
+
+
+_SETUP_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 def serializer(value: Any) -> str:
@@ -73,7 +80,13 @@ class SAQConfig:
     enable_otel: bool | None = None
     """Traces of jobs. None: on where OpenTelemetry is installed and Litestar's OpenTelemetryPlugin is active."""
     otel_tracer_name: str = "litestar_saq"
-    """The name of the tracer."""
+    """The name of the tracer and of the meter."""
+    otel_options: OtelOptions | None = None
+    """The finer options of telemetry. None: their defaults."""
+    otel_setup: OtelSetup | str | None = None
+    """Sets up OpenTelemetry's SDK: a function, or its import path `package.module:function`. It is called once in each
+    process that runs workers, before they start, with the names of their queues where it takes an argument, and in the
+    server with none. Providers made at import would not work in a process that was forked from it."""
 
     def __post_init__(self) -> None:
         self._queue_configs: list[QueueConfig] | None = None
@@ -81,17 +94,14 @@ class SAQConfig:
         fields = Fields(self)
         if not isinstance(self.queues_dependency_key, str) or not self.queues_dependency_key.isidentifier():
             raise fields.refuse("queues_dependency_key", "a name that a parameter can have")
-        fields.text("otel_tracer_name")
         fields.whole("worker_processes", least=1)
         for flag in ("web_enabled", "web_include_in_schema", "use_server_lifespan"):
             fields.flag(flag)
-        fields.flag("enable_otel", optional=True)
+        self._check_otel(fields)
         fields.function("json_serializer")
         fields.function("json_deserializer")
         if not isinstance(self.web_path, str) or not self.web_path.startswith("/"):
             raise fields.refuse("web_path", "a path that begins with '/'")
-        if self.enable_otel and not OPENTELEMETRY_INSTALLED:
-            raise MissingDependencyError("opentelemetry-api", extra="otel")
         if not isinstance(self.static_files, str | Path):
             raise fields.refuse("static_files", "the path of a folder")
         if self.web_guards is not None and not all(callable(guard) for guard in fields.collection("web_guards")):
@@ -143,6 +153,19 @@ class SAQConfig:
                 raise fields.refuse("queue_configs", "each name once", value=config.name)
             names.add(config.name)
         return configs
+
+    def _check_otel(self, fields: Fields) -> None:
+        fields.flag("enable_otel", optional=True)
+        fields.text("otel_tracer_name")
+        if self.enable_otel and not OPENTELEMETRY_INSTALLED:
+            raise MissingDependencyError("opentelemetry-api", extra="otel")
+        if self.otel_options is not None and not isinstance(self.otel_options, OtelOptions):
+            raise fields.refuse("otel_options", "an OtelOptions, or None", value=type(self.otel_options).__name__)
+        if isinstance(self.otel_setup, str):
+            if not _SETUP_PATH.fullmatch(self.otel_setup):
+                raise fields.refuse("otel_setup", "a function, or its import path 'package.module:function'")
+        elif self.otel_setup is not None:
+            fields.function("otel_setup")
 
     def _check_instances(self) -> None:
         Fields(self).mapping("queue_instances", optional=True)

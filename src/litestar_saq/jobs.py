@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from croniter import croniter
-from litestar.utils.module_loader import import_string
 from saq.job import CronJob as SaqCronJob
 from saq.job import Job as SaqJob
 from saq.types import Context
 
 from litestar_saq._checks import Fields
+from litestar_saq._metadata import visible_meta
 from litestar_saq.exceptions import FieldError
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ class Job(SaqJob):
             full: with time-outs, retries and state; what may be secret is shown as `…`.
         """
         shown = copy(self)
+        shown.meta = visible_meta(self.meta)
         for name in self.SECRET_FIELDS:
-            if getattr(self, name):
+            if getattr(shown, name):
                 setattr(shown, name, _HIDDEN)
         return SaqJob.info(shown, full)
 
@@ -99,6 +100,8 @@ def load_function(owner: str, field_name: str, value: Task | str) -> Task:
     loaded: Any = value
     if isinstance(value, str):
         try:
+            from litestar.utils.module_loader import import_string  # noqa: PLC0415 - plain SAQ programs need no Litestar
+
             loaded = import_string(value)
         except ImportError as error:
             # Litestar leaves its message and what goes into it apart.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overl
 from saq.worker import ensure_coroutine_function
 
 from litestar_saq.brokers.base import broker_of
+from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -101,7 +102,8 @@ async def _beat(job: Job, interval_s: float) -> None:
     while True:
         await asyncio.sleep(interval_s)
         try:
-            alive = await broker_of(queue).touch(queue, job)
+            with quiet(queue):
+                alive = await broker_of(queue).touch(queue, job)
         except Exception as error:  # noqa: BLE001 - a beat that fails must not fail its job; the next may pass
             if not failing:
                 logger.warning("no heartbeat of job %s: %s", job.key, type(error).__name__)

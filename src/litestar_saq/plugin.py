@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from litestar.di import Provide
 from litestar.plugins import CLIPlugin, InitPluginProtocol
@@ -22,12 +22,14 @@ from litestar_saq.exceptions import ImproperConfigurationError
 from litestar_saq.jobs import Job
 from litestar_saq.queues import connect_queues, disconnect_queues
 from litestar_saq.supervisor import Supervisor, plan_processes, stop_budget_s
-from litestar_saq.telemetry import find_tracing
+from litestar_saq.telemetry import find_telemetry, silence
+from litestar_saq.telemetry.attachment import telemetry_of
+from litestar_saq.telemetry.setup import call_setup
 from litestar_saq.web import build_web_handlers
 from litestar_saq.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from click import Group
     from litestar import Litestar
@@ -35,11 +37,13 @@ if TYPE_CHECKING:
 
     from litestar_saq.config import SAQConfig
     from litestar_saq.queue_config import QueueConfig
-    from litestar_saq.telemetry.tracing import JobTracing
+    from litestar_saq.telemetry.job_telemetry import JobTelemetry
 
 __all__ = ("SAQPlugin",)
 
 logger = logging.getLogger(__name__)
+
+Q = TypeVar("Q", bound=Queue)
 
 
 class SAQPlugin(InitPluginProtocol, CLIPlugin):
@@ -51,7 +55,7 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
 
     def __init__(self, config: SAQConfig) -> None:
         self._config = config
-        self._tracing: JobTracing | None = None
+        self._telemetry: JobTelemetry | None = None
         self._connected = False
         self._connecting = asyncio.Lock()
 
@@ -62,11 +66,7 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
 
     def get_queues(self) -> TaskQueues:
         """Return every configured queue, in every process."""
-        queues = self._config.get_queues()
-        if self._tracing:
-            for queue in queues.queues.values():
-                self._tracing.instrument(queue)
-        return queues
+        return self._with_telemetry(self._config.get_queues())
 
     def get_queue(self, name: str) -> Queue:
         """Return a configured queue.
@@ -75,6 +75,45 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
             UnknownQueueError: where none has that name; it lists the ones that there are.
         """
         return self.get_queues().get(name)
+
+    def instrument_queue(self, queue: Q) -> Q:
+        """Make a queue that is configured nowhere, such as `saq.Queue.from_url(...)`, take part in our telemetry.
+
+        Args:
+            queue: the queue.
+
+        Returns:
+            The queue, as it was where the plugin's telemetry is off.
+        """
+        return self._telemetry.instrument(queue) if self._telemetry else queue
+
+    def _with_telemetry(self, queues: TaskQueues) -> TaskQueues:
+        for queue in queues.queues.values():
+            if self._telemetry:
+                self._telemetry.instrument(queue, replace=not self._instrumented(queue))
+            elif self._config.enable_otel is False:
+                silence(queue)
+        return queues
+
+    def _instrumented(self, queue: Queue) -> bool:
+        telemetry = telemetry_of(queue)
+        return telemetry is not None and telemetry.owner is self._telemetry
+
+    def start_process(self, names: Sequence[str]) -> None:
+        """Set telemetry up in a process that runs workers, by `SAQConfig.otel_setup`.
+
+        Args:
+            names: the queues whose workers it runs; none in a server.
+        """
+        call_setup(self._config.otel_setup, names)
+
+    def flush_telemetry(self) -> bool:
+        """Export what was recorded, within `OtelOptions.flush_timeout_s`.
+
+        Returns:
+            Whether it was in time.
+        """
+        return self._telemetry.flush() if self._telemetry else True
 
     def make_worker(self, name: str, *, own_queues: bool = False) -> tuple[Worker, TaskQueues]:
         """Make the worker of a queue.
@@ -86,16 +125,13 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
         Returns:
             The worker, and every configured queue.
         """
-        queues = self._config.make_queues() if own_queues else self.get_queues()
-        if self._tracing:
-            for queue in queues.queues.values():
-                self._tracing.instrument(queue)
+        queues = self._with_telemetry(self._config.make_queues()) if own_queues else self.get_queues()
         config = next((config for config in self._config.get_queue_configs() if config.name == name), None)
         if config is None:
             raise ImproperConfigurationError(
                 f"queue {name!r} is in `queue_instances` alone: a worker needs a QueueConfig"
             )
-        return Worker.from_config(config, queues, self._tracing), queues
+        return Worker.from_config(config, queues), queues
 
     def on_cli_init(self, cli: Group) -> None:
         """Add the command `workers`."""
@@ -114,8 +150,11 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
             raise ImproperConfigurationError(
                 f"SAQConfig.queues_dependency_key = {key!r} is not accepted: the application has such a dependency"
             )
-        self._tracing = find_tracing(
-            self._config.enable_otel, self._config.otel_tracer_name, find_otel_plugin(app_config.plugins)
+        self._telemetry = find_telemetry(
+            self._config.enable_otel,
+            self._config.otel_tracer_name,
+            self._config.otel_options,
+            find_otel_plugin(app_config.plugins),
         )
         app_config.dependencies[key] = Provide(self.provide_queues)
         app_config.signature_namespace.update(
@@ -143,6 +182,7 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
                 "SAQ's page at %s has no guards: anyone who reaches it can see and abort jobs (SAQConfig.web_guards)",
                 self._config.web_path,
             )
+        self.start_process(())
         queues = await self.provide_queues()
         workers = [self.make_worker(config.name)[0] for config in self._in_loop()]
         try:
@@ -153,6 +193,8 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
             await asyncio.gather(*(worker.stop_in_background() for worker in workers))
             self._connected = False
             await disconnect_queues(queues)
+            # In a thread: the server's other lifespans end meanwhile, where there are any.
+            await asyncio.to_thread(self.flush_telemetry)
 
     def _in_loop(self) -> list[QueueConfig]:
         return (

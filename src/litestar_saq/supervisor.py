@@ -121,6 +121,11 @@ class Supervisor:
         with contextlib.suppress(BlockingIOError):  # full of wake-ups already
             os.write(self._wake[1], b"x")
 
+    @property
+    def wake_fd(self) -> int:
+        """What makes `watch` look around when a byte is written to it (`signal.set_wakeup_fd`)."""
+        return self._wake[1]
+
     def watch(self) -> int:
         """Watch the processes until they are done or `request_stop` is called, then end them.
 
@@ -160,6 +165,8 @@ class Supervisor:
         sentinels = [worker.process.sentinel for worker in self.processes if worker.process is not None]
         dues = [worker.due - time.monotonic() for worker in self.processes if worker.due is not None]
         wait([*sentinels, self._wake[0]], timeout=max(0.0, min(dues)) if dues else None)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake[0], 4096)
 
     def _ended(self, worker: WorkerProcess) -> None:
         process, worker.process = worker.process, None

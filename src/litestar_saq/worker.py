@@ -17,7 +17,10 @@ from litestar_saq._fetcher import Fetcher, pause
 from litestar_saq._job_threads import JobThreads
 from litestar_saq._run import JobRun
 from litestar_saq.brokers.base import broker_of
+from litestar_saq.telemetry import quiet
+from litestar_saq.telemetry import upkeep as upkeep_of
 from litestar_saq.telemetry.logs import install_job_filter
+from litestar_saq.telemetry.observer import OBSERVE_EVERY_S, Observer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
     from litestar_saq.queue_config import QueueConfig
     from litestar_saq.queues import TaskQueues
-    from litestar_saq.telemetry.tracing import JobSpan, JobTracing
 
 __all__ = ("Worker",)
 
@@ -52,7 +54,6 @@ class Worker(SaqWorker[Context]):
         separate_process: whether it has a process of its own.
         multiprocessing_mode: see `QueueConfig`.
         task_queues: every configured queue, for the context.
-        tracing: makes the spans of its jobs; None makes none.
         **options: those of `saq.Worker`.
     """
 
@@ -64,7 +65,6 @@ class Worker(SaqWorker[Context]):
         separate_process: bool = True,
         multiprocessing_mode: Literal["multiprocessing", "threading"] = "multiprocessing",
         task_queues: TaskQueues | None = None,
-        tracing: JobTracing | None = None,
         cron_jobs: Collection[CronJob[Context]] | None = None,
         **options: Any,
     ) -> None:
@@ -74,9 +74,9 @@ class Worker(SaqWorker[Context]):
         self.multiprocessing_mode = multiprocessing_mode
         self.abandoned: set[asyncio.Task[Any]] = set()
         """Tasks that did not end when they were cancelled; a synchronous job's thread can't be stopped."""
-        self._tracing = tracing
         self._broker = broker_of(queue)
         self._fetcher = Fetcher(queue, self.dequeue_timeout, self._poll_interval, lambda: self.event)
+        self._observer = Observer(queue, str(self.id), self.concurrency)
         self._upkeep: list[asyncio.Task[None]] = []
         self._stop_requested = False
         self._background: asyncio.Task[None] | None = None
@@ -84,7 +84,7 @@ class Worker(SaqWorker[Context]):
         context.update(queue=queue, worker_id=self.id, task_queues=task_queues)
 
     @classmethod
-    def from_config(cls, config: QueueConfig, task_queues: TaskQueues, tracing: JobTracing | None) -> Worker:
+    def from_config(cls, config: QueueConfig, task_queues: TaskQueues) -> Worker:
         """Make the worker of a configured queue."""
         timers = dict(config.timers or {})
         if "stats" in timers:
@@ -113,7 +113,6 @@ class Worker(SaqWorker[Context]):
             separate_process=config.separate_process,
             multiprocessing_mode=config.multiprocessing_mode,
             task_queues=task_queues,
-            tracing=tracing,
             **{name: value for name, value in optional.items() if value is not None},
         )
 
@@ -122,16 +121,12 @@ class Worker(SaqWorker[Context]):
         """Seconds that a cancelled job gets to end."""
         return self._cancellation_hard_deadline_s
 
-    @property
-    def tracing(self) -> JobTracing | None:
-        """What makes the spans of its jobs."""
-        return self._tracing
-
     async def start(self) -> None:
         """Run until `stop` is called, the process is told to end, or a burst is over."""
         install_job_filter()
         if not self._stop_requested:
-            await super().start()
+            with self._observer.counting():
+                await super().start()
 
     def request_stop(self) -> None:
         """Make `start` end; only in its event loop."""
@@ -166,7 +161,8 @@ class Worker(SaqWorker[Context]):
         if job is None:
             return False
         if self.event.is_set():
-            await self._broker.release(self.queue, job)
+            with quiet(self.queue):
+                await self._broker.release(self.queue, job)
             return False
         await JobRun(self, job).run()
         return True
@@ -186,6 +182,8 @@ class Worker(SaqWorker[Context]):
             (self.queue.sweep, timers["sweep"], timers["sweep"]),
             (self.worker_info, timers["worker_info"], int(timers["worker_info"]) + 1),
         ]
+        if self._observer.wanted:
+            jobs.append((self._observer.observe, OBSERVE_EVERY_S, OBSERVE_EVERY_S))
         self._upkeep = [asyncio.create_task(self._repeat(*job), name="upkeep") for job in jobs]
         return self._upkeep
 
@@ -193,7 +191,8 @@ class Worker(SaqWorker[Context]):
         failing = False
         while not self.event.is_set():
             try:
-                await upkeep(argument)
+                with upkeep_of(self.queue):
+                    await upkeep(argument)
                 failing = False
             except Exception as error:
                 # Once for each outage, not once a second.
@@ -204,21 +203,6 @@ class Worker(SaqWorker[Context]):
 
     async def _fetch(self) -> Job | None:
         return await self._fetcher.fetch()
-
-    async def _before_process(self, ctx: Context) -> None:
-        context = cast("dict[str, Any]", ctx)
-        if self._tracing:
-            context["_span"] = self._tracing.start(context["job"], self.queue, self.id)
-        await super()._before_process(ctx)
-
-    async def _after_process(self, ctx: Context) -> None:
-        try:
-            await super()._after_process(ctx)
-        finally:
-            context = cast("dict[str, Any]", ctx)
-            span: JobSpan | None = context.pop("_span", None)
-            if self._tracing and span:
-                self._tracing.end(span, context["job"], context.get("exception"))
 
     async def stop(self) -> None:
         """End: fetch no more, give running jobs the grace, then cancel them and put them back."""
@@ -254,7 +238,7 @@ class Worker(SaqWorker[Context]):
         for task in (*fetching, *self._upkeep):
             task.cancel()
         # Else it would count as live until its time is up. Where the broker is away, it does.
-        with contextlib.suppress(TimeoutError, *self._broker.unreachable):
+        with contextlib.suppress(TimeoutError, *self._broker.unreachable), quiet(self.queue):
             async with asyncio.timeout(_FORGET_S):
                 await self._broker.forget_worker(self.queue, self.id)
 

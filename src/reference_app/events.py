@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.response import ServerSentEventMessage
 from litestar.serialization import encode_json
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ async def stream_progress(store: Store, report: Report, app: Litestar) -> AsyncI
 
 async def _look(store: Store, last: Report) -> Report | None:
     try:
-        return await store.get(last.id, columns=False)
+        # Five times a second: these would be nearly all spans of a trace.
+        with suppress_instrumentation():
+            return await store.get(last.id, columns=False)
     except (RedisError, OSError) as error:
         # A broker that is away comes back, and until then nothing is known to have changed.
         logger.info("a stream waits for the broker: %s", type(error).__name__)

@@ -5,6 +5,8 @@ What the library binds while a job runs (`job_key`, `function`, `queue`, `attemp
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from litestar.logging import LoggingConfig
@@ -12,10 +14,15 @@ from structlog.contextvars import merge_contextvars
 from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 
+from litestar_saq.telemetry import JobContextFilter
+
 if TYPE_CHECKING:
     from structlog.types import Processor
 
-__all__ = ("make_logging_config",)
+__all__ = ("ExporterFilter", "json_formatter", "make_logging_config")
+
+_SILENCE_S = 300.0
+"""For how long what an exporter has said is not said again."""
 
 _FIELDS: list[Processor] = [
     merge_contextvars,
@@ -37,8 +44,13 @@ def make_logging_config(level: str) -> LoggingConfig:
     return LoggingConfig(
         root={"level": level, "handlers": ["console"]},
         formatters={"json": {"()": json_formatter}},
+        filters={"exporter": {"()": ExporterFilter}, "context": {"()": JobContextFilter}},
         handlers={
-            "console": {"class": "logging.StreamHandler", "formatter": "json"},
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": "json",
+                "filters": ["exporter", "context"],
+            },
             # Litestar's own starts a thread in each process, and a worker may be forked from one.
             "queue_listener": {"class": "logging.NullHandler"},
         },
@@ -46,6 +58,24 @@ def make_logging_config(level: str) -> LoggingConfig:
         # What clients do wrong is no exception of ours; the rest is logged where it is answered.
         log_exceptions="never",
     )
+
+
+class ExporterFilter(logging.Filter):
+    """Keeps telemetry that can't be exported from filling the log: each message of OpenTelemetry's once in a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is to be logged."""
+        if not record.name.startswith("opentelemetry."):
+            return True
+        kind, now = (record.name, str(record.msg)), time.monotonic()
+        if now - self._said.get(kind, -_SILENCE_S) < _SILENCE_S:
+            return False
+        self._said[kind] = now
+        return True
 
 
 def json_formatter() -> ProcessorFormatter:

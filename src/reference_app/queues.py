@@ -26,8 +26,6 @@ def make_saq_plugin(settings: Settings) -> SAQPlugin:
         "dsn": settings.redis_url.get_secret_value(),
         "broker_instance_options": {"socket_connect_timeout": 5},
         "shutdown_grace_period_s": settings.shutdown_grace_s,
-        "startup": telemetry.start_in_worker,
-        "shutdown": telemetry.stop_in_worker,
         # What a worker that was killed held is found soon after its heartbeat is overdue.
         "timers": {"sweep": 5},
     }
@@ -54,4 +52,10 @@ def make_saq_plugin(settings: Settings) -> SAQPlugin:
         concurrency=2,
         **common,
     )
-    return SAQPlugin(SAQConfig(queue_configs=[reports, analysis, maintenance], enable_otel=telemetry.wanted()))
+    return SAQPlugin(
+        SAQConfig(
+            queue_configs=[reports, analysis, maintenance],
+            enable_otel=telemetry.wanted(),
+            otel_setup=telemetry.set_up,
+        )
+    )

@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import PathParameter
 from litestar.response import ServerSentEvent
 from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_503_SERVICE_UNAVAILABLE
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from redis.exceptions import RedisError
 
 from litestar_saq import TaskQueues
@@ -98,8 +99,10 @@ async def get_live() -> dict[str, str]:
 async def get_ready(store: TheStore, settings: TheSettings) -> dict[str, str]:
     """Return whether the broker answers."""
     try:
-        async with asyncio.timeout(settings.ready_timeout_s):
-            await store.ping()
+        # Asked every few seconds, and no request that is traced.
+        with suppress_instrumentation():
+            async with asyncio.timeout(settings.ready_timeout_s):
+                await store.ping()
     except (RedisError, OSError) as error:
         late = isinstance(error, TimeoutError)
         reason = f"not within {settings.ready_timeout_s:g} seconds" if late else type(error).__name__

@@ -2,8 +2,6 @@
 
 # Litestar reads the annotations at run time: no `from __future__ import annotations` here.
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.di import NamedDependency, Provide
@@ -40,7 +38,7 @@ def create_app() -> Litestar:
             "store": Provide(_get_store, sync_to_thread=False),
         },
         plugins=[queues, *([telemetry.make_plugin()] if telemetry.wanted() else [])],
-        lifespan=[_telemetry, end_streams_at_stop],
+        lifespan=[end_streams_at_stop],
         exception_handlers=EXCEPTION_HANDLERS,
         logging_config=make_logging_config(settings.log_level),
         request_max_body_size=settings.max_upload_bytes + FORM_BYTES,
@@ -57,15 +55,6 @@ def _make_queues(settings: Settings) -> SAQPlugin:
         return make_saq_plugin(settings)
     except ImproperlyConfiguredException as error:
         sys.exit(f"The settings can't be used: REDIS_URL is not usable: {error.detail}")
-
-
-@asynccontextmanager
-async def _telemetry(_: Litestar) -> AsyncIterator[None]:
-    telemetry.start("reference-api")
-    try:
-        yield
-    finally:
-        telemetry.stop()
 
 
 def _make_openapi_config() -> OpenAPIConfig:

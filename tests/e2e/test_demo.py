@@ -185,6 +185,11 @@ def test_once_shows_the_table_and_the_whole_trace(run_demo: Any, people: Path) -
         "reference-worker-reports",
         "reference-worker-analysis",
     }
+    metrics = output[output.index("Metrics so far") :]
+    for function, runs in (("split_report", 1), ("analyse_column", len(COLUMNS)), ("assemble_report", 1)):
+        assert re.search(rf" {function} +{runs} complete +\S+ m?s +\S+ s +\S+ m?s", metrics)
+    assert re.search(rf"^  analysis .* {len(COLUMNS)} +$", metrics, re.MULTILINE)
+    assert re.search(r"^  reports .* 2 +$", metrics, re.MULTILINE)
     assert demo.left() == []
 
 

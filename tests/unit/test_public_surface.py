@@ -48,6 +48,8 @@ SAQ_CONFIG = {
     "use_server_lifespan": False,
     "enable_otel": None,
     "otel_tracer_name": "litestar_saq",
+    "otel_options": None,
+    "otel_setup": None,
 }
 QUEUE_CONFIG = {
     "dsn": ...,
@@ -96,14 +98,19 @@ def test_the_exports_are_these_and_sorted() -> None:
 def test_nothing_else_is_public_at_the_top() -> None:
     public = {
         name
-        for name, value in vars(litestar_saq).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
+        for name in dir(litestar_saq)
+        if not name.startswith("_") and not isinstance(getattr(litestar_saq, name), ModuleType)
     }
-    assert public == EXPORTS
+    assert public - {"annotations", "TYPE_CHECKING", "Any", "import_module"} == EXPORTS
+
+
+def test_an_unknown_name_is_told() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'SaqPlugin'"):
+        _ = litestar_saq.SaqPlugin
 
 
 def test_the_walk_finds_the_modules() -> None:
-    some = {"litestar_saq.config", "litestar_saq.brokers.redis", "litestar_saq.telemetry.tracing"}
+    some = {"litestar_saq.config", "litestar_saq.brokers.redis", "litestar_saq.telemetry.wrappers"}
     assert some <= set(PUBLIC_MODULES)
 
 

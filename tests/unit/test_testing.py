@@ -432,7 +432,7 @@ class TestConfiguration:
         config = SAQConfig(queue_configs=[QueueConfig(broker_instance=queue, name="reports", tasks=[add])])
         queues = config.get_queues()
         assert queues.get("reports") is queue
-        worker = Worker.from_config(config.get_queue_configs()[0], queues, None)
+        worker = Worker.from_config(config.get_queue_configs()[0], queues)
         worker.start_in_background()
         assert await queue.apply("add", a=1, b=2, timeout=20, poll_interval=0.01) == 3
         await worker.stop_in_background()

@@ -38,6 +38,16 @@ class MemoryBroker(Broker):
         if ours.store.put_back(job.key):
             ours.changes.wake()
 
+    async def hold_lease(self, queue: Queue, name: str, owner: str, ttl_s: float) -> bool:
+        """Take a lease, or keep it."""
+        return cast("InMemoryQueue", queue).store.hold_lease(name, owner, ttl_s)
+
+    async def oldest_job_s(self, queue: Queue) -> float | None:
+        """Return how long the next job has been due."""
+        ours = cast("InMemoryQueue", queue)
+        job = ours.find(ours.store.queued[0]) if ours.store.queued else None
+        return max(0.0, (now() - max(job.queued, job.scheduled * 1000)) / 1000) if job else 0.0
+
     async def forget_worker(self, queue: Queue, worker_id: str) -> None:
         """Remove what the worker has told of itself."""
         cast("InMemoryQueue", queue).store.forget_worker(worker_id)

@@ -31,6 +31,7 @@ class MemoryStore:
     _expiry: dict[str, float] = field(default_factory=dict)
     _aborts: dict[str, float] = field(default_factory=dict)
     _workers: dict[str, tuple[float, str]] = field(default_factory=dict)
+    _leases: dict[str, tuple[str, float]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 
     def get(self, key: str) -> Payload | None:
@@ -54,6 +55,15 @@ class MemoryStore:
             self.incomplete[key] = due
             if not due:
                 self.queued.append(key)
+            return True
+
+    def hold_lease(self, name: str, owner: str, ttl_s: float) -> bool:
+        """Give a lease to an owner, unless another has it."""
+        with self._lock:
+            holder, until = self._leases.get(name, (owner, 0.0))
+            if holder != owner and until > self.clock():
+                return False
+            self._leases[name] = (owner, self.clock() + ttl_s)
             return True
 
     def replace(self, key: str, payload: Payload) -> None:

@@ -37,3 +37,20 @@ if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 redis.call('LPUSH', KEYS[2], ARGV[1])
 return 1
 """
+
+ENQUEUE = """
+-- KEYS: incomplete set, job, queued list, the job's abort mark. ARGV: payload, when it is scheduled for (0: now).
+if redis.call('ZSCORE', KEYS[1], KEYS[2]) or redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
+redis.call('SET', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[1], ARGV[2], KEYS[2])
+if ARGV[2] == '0' then redis.call('RPUSH', KEYS[3], KEYS[2]) end
+return 1
+"""
+
+HOLD_LEASE = """
+-- KEYS: a lease. ARGV: who wants it, milliseconds.
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""

@@ -55,3 +55,15 @@ WHERE queue = %(queue)s AND status IN ('aborted', 'complete', 'failed') AND %(no
 EXPIRE_STATS = "DELETE FROM {stats} WHERE %(now)s >= expire_at"
 
 LIST_ACTIVE = "SELECT job, status FROM {jobs} WHERE queue = %(queue)s AND status IN ('active', 'aborting')"
+
+HOLD_LEASE = """
+INSERT INTO {stats} AS held (worker_id, stats, expire_at, queue_key)
+VALUES (%(lease)s, %(owner)s, %(now)s + %(ttl)s, %(lease)s)
+ON CONFLICT (worker_id) DO UPDATE SET stats = excluded.stats, expire_at = excluded.expire_at
+WHERE held.stats = excluded.stats OR held.expire_at <= %(now)s
+RETURNING 1
+"""
+
+OLDEST = """
+SELECT min(scheduled) FROM {jobs} WHERE queue = %(queue)s AND status = 'queued' AND scheduled <= %(now)s
+"""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC
+from dataclasses import fields
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from saq.job import Status
 from saq.queue.base import Queue, logger
+from saq.utils import now
 
 from litestar_saq.jobs import Job
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from saq.job import Job as SaqJob
 
 __all__ = ("Address", "Broker", "QueueMixin", "broker_of", "register_broker")
@@ -62,6 +67,22 @@ class Broker(ABC):  # noqa: B024 - a base to derive from; a foreign queue uses i
         """Put a job back that was fetched and not started, with no attempt used up."""
         await queue.retry(job, job.error)
 
+    async def hold_lease(self, queue: Queue, name: str, owner: str, ttl_s: float) -> bool:
+        """Take a lease of the queue's, or keep it: one owner has it at a time, until it has not been kept for a while.
+
+        This base knows of none, so nobody gets it.
+
+        Returns:
+            Whether the owner has it now.
+        """
+        del queue, name, owner, ttl_s
+        return False
+
+    async def oldest_job_s(self, queue: Queue) -> float | None:
+        """Return for how many seconds the oldest job that is due has been waiting; None where it can't be told."""
+        del queue
+        return None
+
     async def forget_worker(self, queue: Queue, worker_id: str) -> None:
         """Make the broker forget a worker that has ended; here it does so by itself, when the worker's time is up."""
         del queue, worker_id
@@ -85,14 +106,14 @@ class QueueMixin(Queue):
         """
         if not payload:
             return None
-        fields = dict(payload) if isinstance(payload, dict) else self._load(payload)
-        if fields is None:  # a proxy's "null"
+        stored = dict(payload) if isinstance(payload, dict) else self._load(payload)
+        if stored is None:  # a proxy's "null"
             return None
-        if (owner := fields.pop("queue", None)) != self.name:
-            raise ValueError(f"job {fields.get('key')!r} of queue {owner!r} was fetched by queue {self.name!r}")
+        if (owner := stored.pop("queue", None)) != self.name:
+            raise ValueError(f"job {stored.get('key')!r} of queue {owner!r} was fetched by queue {self.name!r}")
         if status:
-            fields["status"] = status
-        return Job(**fields, queue=self)
+            stored["status"] = status
+        return Job(**stored, queue=self)
 
     async def enqueue(self, job_or_func: str | SaqJob, **kwargs: Any) -> Job | None:
         """Enqueue a job (SAQ's `Queue.enqueue`).
@@ -101,11 +122,48 @@ class QueueMixin(Queue):
             The job; None where one of its key is already waiting or running.
         """
         if isinstance(job_or_func, str):
-            fields = {name: kwargs.pop(name) for name in list(kwargs) if name in Job.__dataclass_fields__}
+            given = {name: kwargs.pop(name) for name in list(kwargs) if name in Job.__dataclass_fields__}
             if kwargs:
-                fields["kwargs"] = {**(fields.get("kwargs") or {}), **kwargs}
-            job_or_func, kwargs = Job(job_or_func, **fields), {}
+                given["kwargs"] = {**(given.get("kwargs") or {}), **kwargs}
+            job_or_func, kwargs = Job(job_or_func, **given), {}
         return cast("Job | None", await super().enqueue(job_or_func, **kwargs))
+
+    async def enqueue_many(self, jobs: Iterable[SaqJob]) -> list[Job | None]:
+        """Enqueue many jobs in one call.
+
+        Example:
+            ```python
+            await queue.enqueue_many(Job("resize", kwargs={"image": image}) for image in images)
+            ```
+
+        Args:
+            jobs: the jobs; what is not set of them is as with `enqueue`.
+
+        Returns:
+            The jobs in their order; None in the place of one whose key is already waiting or running. Where this
+            raises, some may be enqueued: with keys of their own, calling it again enqueues the rest.
+
+        Raises:
+            ValueError: where a job belongs to another queue; none is enqueued then.
+        """
+        batch = [self._own(job) for job in jobs]
+        for job in batch:
+            job.queue = self
+            job.queued = now()
+            job.status = Status.QUEUED
+            await self._before_enqueue(job)
+        return await self._enqueue_batch(batch)
+
+    async def _enqueue_batch(self, batch: list[Job]) -> list[Job | None]:
+        """Store jobs; a broker that can do better than one after the other does."""
+        return [cast("Job | None", await self._enqueue(job)) for job in batch]
+
+    def _own(self, job: SaqJob) -> Job:
+        if job.queue is not None and job.queue.name != self.name:
+            raise ValueError(f"job {job.key!r} belongs to queue {job.queue.name!r}, not {self.name!r}")
+        if isinstance(job, Job):
+            return job
+        return Job(**{field.name: getattr(job, field.name) for field in fields(job)})
 
     async def sweep_stuck(self, job: Job, abort_s: float) -> bool:
         """Take a stuck job from its worker, which gets some seconds to abort it, and run it again or give it up.
@@ -137,6 +195,8 @@ class QueueMixin(Queue):
 
 _FOREIGN = Broker()
 _brokers: list[tuple[type[Queue], Broker]] = []
+_OURS = {f"saq.queue.{kind}": f"litestar_saq.brokers.{kind}" for kind in ("redis", "postgres", "http")}
+"""The module that registers the broker of a stock queue, by that queue's module."""
 
 
 def register_broker(queue_class: type[Queue], broker: Broker) -> None:
@@ -146,4 +206,13 @@ def register_broker(queue_class: type[Queue], broker: Broker) -> None:
 
 def broker_of(queue: Queue) -> Broker:
     """Return what a queue's broker adds to SAQ's queue."""
-    return next((broker for queue_class, broker in _brokers if isinstance(queue, queue_class)), _FOREIGN)
+    if (found := _registered(queue)) is not None:
+        return found
+    # A stock queue, where none of ours has been made so far.
+    for ours in (_OURS[cls.__module__] for cls in type(queue).__mro__ if cls.__module__ in _OURS):
+        import_module(ours)
+    return _registered(queue) or _FOREIGN
+
+
+def _registered(queue: Queue) -> Broker | None:
+    return next((broker for queue_class, broker in _brokers if isinstance(queue, queue_class)), None)

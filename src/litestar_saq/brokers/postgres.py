@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 from saq.job import Status
 from saq.queue.postgres import DEQUEUE, ENQUEUE, ListenMultiplexer
@@ -191,6 +192,28 @@ class PostgresBroker(Broker):
             done = await connection.execute(SQL(statements.PUT_BACK).format(jobs=ours.jobs_table), values)
             if done.rowcount:
                 await ours._notify(ENQUEUE, connection=connection)  # noqa: SLF001 - SAQ has no public way to wake its workers
+
+    async def hold_lease(self, queue: Queue, name: str, owner: str, ttl_s: float) -> bool:
+        """Take a lease, or keep it: a row among the workers' that belongs to no queue and expires."""
+        ours = cast("SaqPostgresQueue", queue)
+        values = {
+            "lease": f"{name}:{queue.name}",
+            "owner": Jsonb({"owner": owner}),
+            "now": now_seconds(),
+            "ttl": int(ttl_s),
+        }
+        async with ours.pool.connection() as connection:
+            held = await connection.execute(SQL(statements.HOLD_LEASE).format(stats=ours.stats_table), values)
+            return await held.fetchone() is not None
+
+    async def oldest_job_s(self, queue: Queue) -> float | None:
+        """Return how long the job has been due that was due first (whole seconds: so SAQ keeps it)."""
+        ours = cast("SaqPostgresQueue", queue)
+        values = {"queue": queue.name, "now": now_seconds()}
+        async with ours.pool.connection() as connection:
+            found = await connection.execute(SQL(statements.OLDEST).format(jobs=ours.jobs_table), values)
+            row = await found.fetchone()
+        return max(0.0, now_seconds() - row[0]) if row and row[0] is not None else 0.0
 
     async def forget_worker(self, queue: Queue, worker_id: str) -> None:
         """Remove what the worker has told of itself."""

@@ -29,6 +29,8 @@ __all__ = ("RedisBroker", "RedisQueue")
 FETCH_GRACE_S = 30.0
 """How long a job may be fetched and not running before it counts as lost by its worker."""
 _TOUCH_TRIES = 5
+_BATCH = 500
+"""Jobs that are enqueued in one round trip."""
 
 
 class RedisQueue(QueueMixin, SaqRedisQueue):
@@ -84,6 +86,19 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
                 commands.rpush(self._queued, job.id)
             await commands.set(job.id, self.serialize(job)).execute()
         await self.notify(job)
+
+    async def _enqueue_batch(self, batch: list[Job]) -> list[Job | None]:
+        stored: list[Job | None] = []
+        script = cast("Any", self.redis).register_script(scripts.ENQUEUE)
+        for part in (batch[i : i + _BATCH] for i in range(0, len(batch), _BATCH)):
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for job in part:
+                    keys = [self._incomplete, job.id, self._queued, job.abort_id]
+                    await script(keys=keys, args=[self.serialize(job), job.scheduled], client=pipe)
+                done = await pipe.execute()
+            stored += [job if taken else None for job, taken in zip(part, done, strict=True)]
+        logger.info("Enqueuing %d jobs in queue %s", len(batch) - stored.count(None), self.name)
+        return stored
 
     async def _sweep_row(self, job_id: bytes, payload: bytes | None, age_ms: int, abort: float) -> bool:
         job = self.deserialize(payload)
@@ -146,6 +161,19 @@ class RedisBroker(Broker):
     async def release(self, queue: Queue, job: SaqJob) -> None:
         """Move the job from the active list to the front of the queue, as it is stored."""
         await self.put_back(queue, job)
+
+    async def hold_lease(self, queue: Queue, name: str, owner: str, ttl_s: float) -> bool:
+        """Take a lease, or keep it: a key that expires."""
+        redis = cast("Any", cast("SaqRedisQueue", queue).redis)
+        key = cast("SaqRedisQueue", queue).namespace(name)
+        return bool(await redis.eval(scripts.HOLD_LEASE, 1, key, owner, int(ttl_s * 1000)))
+
+    async def oldest_job_s(self, queue: Queue) -> float | None:
+        """Return how long the first job of the list has been due."""
+        ours = cast("SaqRedisQueue", queue)
+        first = await cast("Any", ours.redis).lindex(ours.namespace("queued"), 0)
+        job = queue.deserialize(await ours.redis.get(first)) if first else None
+        return max(0.0, (now() - max(job.queued, job.scheduled * 1000)) / 1000) if job else 0.0
 
     async def forget_worker(self, queue: Queue, worker_id: str) -> None:
         """Remove what the worker has told of itself."""

@@ -1,7 +1,7 @@
-"""Which job a log record belongs to.
+"""Which job, and which span, a log record belongs to.
 
-While a job runs, its key, function, queue and attempt are bound: to structlog's context variables, and to
-`logging` records by a filter on the handlers.
+While a job runs, its key, function, queue and attempt are bound, and the ids of its trace and span: to structlog's
+context variables, and to `logging` records by a filter on the handlers.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from litestar_saq.typing import STRUCTLOG_INSTALLED
+from litestar_saq.typing import OPENTELEMETRY_INSTALLED, STRUCTLOG_INSTALLED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
 
     from saq.job import Job
 
-__all__ = ("JobContextFilter", "bind_job", "install_job_filter", "job_fields")
+__all__ = ("JobContextFilter", "add_job_context", "bind_job", "install_job_filter", "job_fields", "span_fields")
 
 _bound: ContextVar[dict[str, Any] | None] = ContextVar("litestar_saq_job", default=None)
 
@@ -29,17 +29,52 @@ def job_fields(job: Job) -> dict[str, Any]:
     return {"job_key": job.key, "function": job.function, "queue": queue, "attempt": job.attempts}
 
 
-class JobContextFilter(logging.Filter):
-    """Adds the running job to records: `job_key`, `function`, `queue`, `attempt`.
+def span_fields() -> dict[str, Any]:
+    """Return the current span's `trace_id` and `span_id` in hex and its `trace_flags`; nothing where there is none."""
+    if not OPENTELEMETRY_INSTALLED:
+        return {}
+    from opentelemetry.trace import format_span_id, format_trace_id, get_current_span  # noqa: PLC0415 - of an extra
 
+    context = get_current_span().get_span_context()
+    if not context.is_valid:
+        return {}
+    return {
+        "trace_id": format_trace_id(context.trace_id),
+        "span_id": format_span_id(context.span_id),
+        "trace_flags": int(context.trace_flags),
+    }
+
+
+def _fields() -> dict[str, Any]:
+    job = _bound.get()
+    return {**job, **span_fields()} if job else span_fields()
+
+
+class JobContextFilter(logging.Filter):
+    """Adds the running job and the current span to records.
+
+    `job_key`, `function`, `queue`, `attempt` inside a job; `trace_id`, `span_id`, `trace_flags` inside a span.
     Attributes that a record has already (by `extra`) stay as they are; it lets every record pass.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the job's fields."""
-        for name, value in (_bound.get() or {}).items():
+        """Add the fields."""
+        for name, value in _fields().items():
             record.__dict__.setdefault(name, value)
         return True
+
+
+def add_job_context(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the running job and the current span to an event of structlog's; a processor for its chain.
+
+    Without it, `structlog.contextvars.merge_contextvars` adds the job and the span of its run; with it, a span of
+    the job's own is told where it is current.
+    """
+    for name, value in _fields().items():
+        if name in event and not name.startswith(("trace_", "span_")):
+            continue
+        event[name] = value
+    return event
 
 
 _filter = JobContextFilter()
@@ -65,7 +100,7 @@ def bind_job(job: Job) -> Iterator[None]:
         if STRUCTLOG_INSTALLED:
             from structlog.contextvars import bound_contextvars  # noqa: PLC0415 - an optional package
 
-            with bound_contextvars(**fields):
+            with bound_contextvars(**fields, **span_fields()):
                 yield
         else:
             yield

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ("show_job", "show_queue")
+from litestar_saq._metadata import visible_meta
 
-_HIDDEN_META = frozenset({"_otel_context"})
-"""Metadata of ours, which is of no use to a reader."""
+__all__ = ("show_job", "show_queue")
 
 
 def show_job(fields: dict[str, Any]) -> dict[str, Any]:
@@ -19,8 +18,7 @@ def show_job(fields: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         name: repr(value) if name in {"kwargs", "result"} else value for name, value in fields.items()
     }
-    kept: dict[Any, Any] = shown.pop("meta", None) or {}
-    meta = {name: value for name, value in kept.items() if name not in _HIDDEN_META}
+    meta = visible_meta(shown.pop("meta", None))
     return {**shown, "meta": meta} if meta else shown
 
 

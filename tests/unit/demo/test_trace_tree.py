@@ -53,6 +53,23 @@ def test_an_error_and_an_incomplete_trace_say_so(make_span: Callable[..., Span])
     ]
 
 
+def test_commands_to_redis_are_told_by_what_sends_them(make_span: Callable[..., Span]) -> None:
+    redis = {"attributes": {"db.system": "redis"}, "kind": "CLIENT"}
+    spans = [
+        make_span(1, name="POST /reports", kind="SERVER", start=0, end=20),
+        make_span(2, 1, name="GET", start=1, end=3, **redis),
+        make_span(3, 1, name="HSET EXPIREAT", start=4, end=5, **redis),
+        make_span(4, 1, name="EVALSHA", start=6, end=7, status="ERROR", status_message="no such script", **redis),
+        make_span(5, name="PING", start=8, end=9, **redis),
+    ]
+    assert _shown(Trace(spans)) == [
+        "Trace abc  5 spans of 1 services in 20 ms",
+        "├── 20.0 ms  api  POST /reports  SERVER  at 0 ms  2 to Redis, 3.0 ms",
+        "│   └── 1.0 ms  api  EVALSHA  CLIENT  at 6 ms  no such script",
+        "└── 1.0 ms  api  PING  CLIENT  at 8 ms",
+    ]
+
+
 def test_a_very_long_trace_is_cut(make_span: Callable[..., Span]) -> None:
     shown = _shown(Trace([make_span(1), *(make_span(number, 1, start=number) for number in range(2, 8))]), max_spans=3)
     assert [line.split("  ")[-1] for line in shown[1:]] == [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import httpx
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[str]:
     """A server of these tests alone: they empty it."""
-    with ValkeyServer() as server:
+    # Its own choice is the first free port, which several test processes would take at once.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with ValkeyServer(port=port) as server:
         yield server.connection_url
 
 

@@ -22,9 +22,10 @@ from litestar_saq.testing import InMemoryQueue
 
 
 @contextmanager
-def http_proxy(redis_url: str, name: str) -> Iterator[str]:
+def http_proxy(redis_url: str, name: str, prepare: Callable[[Queue], object]) -> Iterator[str]:
     """A server that runs SAQ's HttpProxy over a queue on Redis; yields its URL."""
     queue = build_queue(QueueConfig(dsn=redis_url, name=name), serializer, decode_json)
+    prepare(queue)
     proxy = HttpProxy(queue)
 
     @post("/", status_code=200, media_type="text/plain")
@@ -55,13 +56,21 @@ def broker(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def queue_config(broker: str, request: pytest.FixtureRequest) -> Iterator[QueueConfig]:
+def prepare_proxied() -> Callable[[Queue], object]:
+    """What is done to the queue behind the proxy."""
+    return lambda _queue: None
+
+
+@pytest.fixture
+def queue_config(
+    broker: str, request: pytest.FixtureRequest, prepare_proxied: Callable[[Queue], object]
+) -> Iterator[QueueConfig]:
     """The configuration of a queue that nobody else uses."""
     name = f"{broker}-{uuid.uuid4().hex[:8]}"
     if broker == "memory":
         yield QueueConfig(broker_instance=InMemoryQueue(name), name=name)
     elif broker == "http":
-        with http_proxy(request.getfixturevalue("redis_url"), name) as url:
+        with http_proxy(request.getfixturevalue("redis_url"), name, prepare_proxied) as url:
             yield QueueConfig(dsn=url, name=name)
     else:
         yield QueueConfig(dsn=request.getfixturevalue(f"{broker}_url"), name=name)

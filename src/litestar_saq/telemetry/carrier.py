@@ -1,0 +1,128 @@
+"""The context of a trace in a job's metadata: read, written, kept.
+
+Beside the propagator's headers the carrier holds entries of ours, `saq-*`: the last attempt's `traceparent`, what made
+the job run, and the propagation that was asked for. Others ignore them.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import baggage, propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from litestar_saq._metadata import CARRIER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.trace import SpanContext
+    from saq.job import Job
+
+__all__ = (
+    "ASKED",
+    "CRON",
+    "MAX_BAGGAGE_BYTES",
+    "PREVIOUS",
+    "TRIGGER",
+    "annotate",
+    "context_in",
+    "entry",
+    "inject",
+    "is_kept",
+)
+
+logger = logging.getLogger(__name__)
+
+PREVIOUS: Final = "saq-prev"
+TRIGGER: Final = "saq-trigger"
+CRON: Final = "saq-cron"
+ASKED: Final = "saq-propagation"
+AGAIN: Final = "saq-queued"
+"""When a finished job was enqueued again (its `queued`): what it carries is of this life then, not of the last."""
+MAX_BAGGAGE_BYTES: Final = 8192
+_BAGGAGE: Final = "baggage"
+_W3C: Final = TraceContextTextMapPropagator()
+
+
+def carrier_in(meta: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the carrier in a job's metadata; an empty one where there is none."""
+    if not meta:
+        return {}
+    carrier = meta.get(CARRIER)
+    if isinstance(carrier, dict):
+        return {name: value for name, value in carrier.items() if isinstance(value, str)}
+    # Producers in other languages may write the headers side by side with their own metadata.
+    return {name: meta[name] for name in ("traceparent", "tracestate", _BAGGAGE) if isinstance(meta.get(name), str)}
+
+
+def context_in(meta: Mapping[str, Any] | None, *, with_baggage: bool = True) -> Context:
+    """Return the context of a job's metadata, and nothing of the current one."""
+    carrier = carrier_in(meta)
+    context = propagate.extract(carrier, context=Context()) if carrier else Context()
+    return context if with_baggage else baggage.clear(context)
+
+
+def span_context_in(meta: Mapping[str, Any] | None) -> SpanContext | None:
+    """Return the span that enqueued the job; None where none is told."""
+    found = trace.get_current_span(context_in(meta)).get_span_context()
+    return found if found.is_valid else None
+
+
+def is_kept(meta: Mapping[str, Any] | None, job: Job | None) -> bool:
+    """Tell whether a job that is enqueued brings along what it keeps: a context, or that it has none.
+
+    A producer may have given it one, or have enqueued it at a proxy of ours. What a finished job carries is of its
+    last life, and is replaced when it is enqueued again.
+    """
+    brought = carrier_in(meta)
+    if job is not None and (job.attempts or job.completed):
+        return brought.get(AGAIN) == str(job.queued)
+    return brought.get(TRIGGER) == "cron" or brought.get(ASKED) == "none" or span_context_in(meta) is not None
+
+
+def previous_in(meta: Mapping[str, Any] | None) -> SpanContext | None:
+    """Return the span of the job's last attempt; None where there was none."""
+    header = carrier_in(meta).get(PREVIOUS)
+    if not header:
+        return None
+    found = trace.get_current_span(_W3C.extract({"traceparent": header}, Context())).get_span_context()
+    return found if found.is_valid else None
+
+
+def entry(job: Job, name: str) -> str | None:
+    """Return an entry of ours; None where it is missing."""
+    return carrier_in(job.meta).get(name)
+
+
+def annotate(job: Job, **entries: str) -> None:
+    """Set entries of ours; `_` stands for `-` in their names. The metadata is copied: it may be shared."""
+    carrier = carrier_in(job.meta) | {name.replace("_", "-"): value for name, value in entries.items()}
+    job.meta = {**(job.meta or {}), CARRIER: carrier}
+
+
+def inject(job: Job, *, with_baggage: bool, context: Context | None = None, **entries: str | None) -> None:
+    """Write a context (the current one by default) into a job, in place of what it holds; the metadata is copied."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier, context=context)
+    if not with_baggage:
+        carrier.pop(_BAGGAGE, None)
+    elif len(carrier.get(_BAGGAGE, "").encode()) > MAX_BAGGAGE_BYTES:
+        del carrier[_BAGGAGE]
+        logger.debug("the baggage of job %s has more than %d bytes, it is left out", job.key, MAX_BAGGAGE_BYTES)
+    if job.attempts or job.completed:
+        carrier[AGAIN] = str(job.queued)
+    write(job, carrier | {name.replace("_", "-"): value for name, value in entries.items() if value})
+
+
+def write(job: Job, carrier: Mapping[str, str]) -> None:
+    """Replace a job's carrier; an empty one is left out."""
+    meta = {name: value for name, value in (job.meta or {}).items() if name != CARRIER}
+    job.meta = {**meta, CARRIER: dict(carrier)} if carrier else meta
+
+
+def header_of(context: SpanContext) -> str:
+    """Return a span's `traceparent`."""
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"

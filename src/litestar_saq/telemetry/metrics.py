@@ -1,0 +1,133 @@
+"""Metrics of jobs: the conventions' four for messaging, and `saq.*` for what they lack."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter as Tally
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from opentelemetry import metrics
+from opentelemetry.metrics import Observation
+
+from litestar_saq.telemetry import semconv
+from litestar_saq.telemetry._state import harmless
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider
+
+__all__ = ("JobMetrics", "QueueDepth")
+
+Attributes: TypeAlias = "Mapping[str, Any]"
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    """What a queue holds, and for how many seconds its oldest job has been waiting (None: unknown)."""
+
+    jobs: Mapping[str, int]
+    oldest_s: float | None
+
+
+class JobMetrics:
+    """Records metrics; the instruments are made in the process that uses them, at the first record.
+
+    Args:
+        name: the meter's name.
+        provider: where the meter comes from; None is the global one.
+        process_buckets_s: the bounds of `messaging.process.duration`; None is the conventions'.
+    """
+
+    def __init__(self, name: str, provider: MeterProvider | None, process_buckets_s: Sequence[float] | None) -> None:
+        self._name = name
+        self._provider = provider
+        self._process_buckets_s = process_buckets_s or semconv.BASIC_BUCKETS_S
+        self._made: _Instruments | None = None
+        self._pid = 0
+        self.concurrency: Tally[str] = Tally()
+        """How many jobs the workers of this process can run at a time, by queue."""
+        self.depths: dict[str, QueueDepth] = {}
+        """The last state of the queues that this process observes."""
+
+    @property
+    def record(self) -> _Instruments:
+        """The instruments of this process."""
+        if self._made is None or self._pid != os.getpid():
+            meter = metrics.get_meter(self._name, meter_provider=self._provider, schema_url=semconv.SCHEMA_URL)
+            self._made, self._pid = _Instruments(meter, self._process_buckets_s), os.getpid()
+            self._observe(meter)
+        return self._made
+
+    @harmless
+    def begin(self) -> None:
+        """Make the instruments of this process, so that what is observed is told before anything is recorded."""
+        _ = self.record
+
+    def _observe(self, meter: Meter) -> None:
+        meter.create_observable_gauge(
+            "saq.worker.concurrency",
+            [self._observe_concurrency],
+            "{job}",
+            "How many jobs the workers of this process can run at a time",
+        )
+        meter.create_observable_gauge(
+            "saq.queue.jobs", [self._observe_jobs], "{job}", "Jobs of a queue, told by one of its workers"
+        )
+        meter.create_observable_gauge(
+            "saq.queue.oldest_job.age",
+            [self._observe_age],
+            "s",
+            "For how long the oldest job that is due has been waiting, told by one of the queue's workers",
+        )
+
+    def _observe_concurrency(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(count, {semconv.DESTINATION: queue}) for queue, count in self.concurrency.items() if count]
+
+    def _observe_jobs(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(count, {semconv.DESTINATION: queue, semconv.QUEUE_STATE: state})
+            for queue, depth in list(self.depths.items())
+            for state, count in depth.jobs.items()
+        ]
+
+    def _observe_age(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(depth.oldest_s, {semconv.DESTINATION: queue})
+            for queue, depth in list(self.depths.items())
+            if depth.oldest_s is not None
+        ]
+
+
+class _Instruments:
+    """The instruments; each is OpenTelemetry's own, to be called as such."""
+
+    def __init__(self, meter: Meter, process_buckets_s: Sequence[float]) -> None:
+        basic, long = semconv.BASIC_BUCKETS_S, semconv.LONG_BUCKETS_S
+        self.sent = meter.create_counter(
+            "messaging.client.sent.messages", "{message}", "Messages that a producer attempted to send"
+        )
+        self.consumed = meter.create_counter(
+            "messaging.client.consumed.messages", "{message}", "Messages that were delivered to the application"
+        )
+        self.operation = meter.create_histogram(
+            "messaging.client.operation.duration",
+            "s",
+            "Duration of a messaging operation that a client began",
+            explicit_bucket_boundaries_advisory=basic,
+        )
+        self.process = meter.create_histogram(
+            "messaging.process.duration",
+            "s",
+            "Duration of the processing of a message",
+            explicit_bucket_boundaries_advisory=process_buckets_s,
+        )
+        self.wait = meter.create_histogram(
+            "saq.job.wait.duration",
+            "s",
+            "How long a job was due before it started",
+            explicit_bucket_boundaries_advisory=long,
+        )
+        self.outcomes = meter.create_counter("saq.job.outcomes", "{job}", "Runs by their outcome")
+        self.active = meter.create_up_down_counter("saq.worker.jobs.active", "{job}", "Jobs that are running")

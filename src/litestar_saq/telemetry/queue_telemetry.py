@@ -1,0 +1,220 @@
+"""The telemetry of one queue: its spans' attributes, made once, and the operations on it."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+
+from litestar_saq.brokers.base import broker_of
+from litestar_saq.telemetry import carrier, semconv
+from litestar_saq.telemetry._state import harmless, in_cron, override, sending, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+    from saq.job import Job
+    from saq.queue.base import Queue
+
+    from litestar_saq.telemetry.job_telemetry import JobTelemetry
+
+__all__ = ("Operation", "QueueTelemetry", "fail")
+
+_EXCEPTION_SIGNAL = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN"
+
+
+class QueueTelemetry:
+    """What the telemetry of one queue needs again and again.
+
+    Args:
+        owner: makes the spans and metrics.
+        queue: the queue.
+    """
+
+    def __init__(self, owner: JobTelemetry, queue: Queue) -> None:
+        self.owner = owner
+        self.queue = queue
+        self.options = owner.options
+        self._measured: dict[tuple[str, str | None], dict[str, Any]] = {}
+        self._spanned: dict[tuple[str, str | None], dict[str, Any]] = {}
+
+    @cached_property
+    def broker_name(self) -> str:
+        """The broker's kind."""
+        return broker_of(self.queue).name
+
+    @cached_property
+    def common(self) -> dict[str, Any]:
+        """The attributes of every span and of the conventions' metrics."""
+        common: dict[str, Any] = {semconv.MESSAGING_SYSTEM: semconv.SYSTEM, semconv.DESTINATION: self.queue.name}
+        if address := broker_of(self.queue).address(self.queue):
+            common[semconv.SERVER_ADDRESS] = address.host
+            if address.port:
+                common[semconv.SERVER_PORT] = address.port
+        return common
+
+    def name(self, operation: str, function: str | None = None) -> str:
+        """Return a span's name."""
+        by_function = self.options.span_naming == "function" and function
+        return f"{operation} {function if by_function else self.queue.name}"
+
+    def measured(self, operation: str, kind: str | None) -> Mapping[str, Any]:
+        """Return the attributes of an operation's metrics."""
+        found = self._measured.get((operation, kind))
+        if found is None:
+            found = {**self.common, semconv.OPERATION_NAME: operation}
+            if kind:
+                found[semconv.OPERATION_TYPE] = kind
+            self._measured[operation, kind] = found
+        return found
+
+    def spanned(self, operation: str, kind: str | None) -> Mapping[str, Any]:
+        """Return the attributes that an operation's spans begin with."""
+        found = self._spanned.get((operation, kind))
+        if found is None:
+            found = {**self.measured(operation, kind), semconv.BROKER: self.broker_name}
+            self._spanned[operation, kind] = found
+        return found
+
+    @harmless
+    def begin(
+        self,
+        operation: str,
+        kind: SpanKind,
+        operation_type: str | None,
+        *,
+        function: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        links: Iterable[Link] = (),
+        context: Context | None = None,
+        with_span: bool = True,
+    ) -> Operation:
+        """Begin an operation: its span is current until it ends."""
+        return Operation(
+            self,
+            operation,
+            kind,
+            operation_type,
+            function=function,
+            attributes=attributes,
+            links=links,
+            context=context,
+            with_span=with_span,
+        )
+
+    @harmless
+    def stamp(self, job: Job) -> None:
+        """Write the context that a job goes along with, the last thing before it is stored."""
+        if (expression := in_cron.get()) is not None:
+            carrier.write(job, {carrier.TRIGGER: "cron"} | ({carrier.CRON: expression} if expression else {}))
+            return
+        mode = sending.get()
+        if mode == "keep" or (mode is None and carrier.is_kept(job.meta, job)):
+            return
+        asked = override.get() or ("parent" if waiting.get() is not None else None)
+        if asked == "none":
+            carrier.write(job, {carrier.ASKED: asked})
+            return
+        carrier.inject(job, with_baggage=self.options.propagate_baggage, saq_propagation=asked)
+        if mode == "inject":
+            trace.get_current_span().set_attribute(semconv.MESSAGE_ID, job.key)
+
+    @harmless
+    def count_sent(self, operation: str, count: int, error: BaseException | None, *, duplicates: int = 0) -> None:
+        """Count jobs that were sent, whether or not they arrived."""
+        metrics = self.owner.metrics
+        if metrics is None:
+            return
+        attributes = dict(self.measured(operation, None))
+        if error is not None:
+            attributes[semconv.ERROR_TYPE] = semconv.error_type(error)
+        if count > duplicates:
+            metrics.record.sent.add(count - duplicates, attributes)
+        if duplicates:
+            metrics.record.sent.add(duplicates, {**attributes, semconv.DEDUPLICATED: True})
+
+    @harmless
+    def count_outcome(self, function: str, status: str, error: str | None = None) -> None:
+        """Count a job's outcome."""
+        metrics = self.owner.metrics
+        if metrics is None:
+            return
+        attributes = {semconv.DESTINATION: self.queue.name, semconv.STATUS: status}
+        if self.options.metric_function_attribute:
+            attributes[semconv.FUNCTION] = function
+        if error:
+            attributes[semconv.ERROR_TYPE] = error
+        metrics.record.outcomes.add(1, attributes)
+
+
+class Operation:
+    """Something that a client does with a queue: a current span, and how long it took."""
+
+    def __init__(
+        self,
+        telemetry: QueueTelemetry,
+        operation: str,
+        kind: SpanKind,
+        operation_type: str | None,
+        *,
+        function: str | None,
+        attributes: Mapping[str, Any] | None,
+        links: Iterable[Link],
+        context: Context | None,
+        with_span: bool,
+    ) -> None:
+        self._telemetry = telemetry
+        self._operation = operation
+        self._type = operation_type
+        self.kept = self.proxied = False
+        self.span: Span = trace.INVALID_SPAN
+        self._token: Token[Context] | None = None
+        if with_span:
+            given = {**telemetry.spanned(operation, operation_type), **(attributes or {})}
+            if function:
+                given[semconv.FUNCTION] = function
+            self.span = telemetry.owner.tracer.start_span(
+                telemetry.name(operation, function), context=context, kind=kind, attributes=given, links=list(links)
+            )
+            self._token = otel_context.attach(trace.set_span_in_context(self.span, context))
+        self._began = time.perf_counter()
+
+    @harmless
+    def end(self, error: BaseException | None = None) -> None:
+        """End it; an operation of messaging is measured."""
+        try:
+            if isinstance(error, Exception):
+                fail(self.span, error)
+            self._measure(error if isinstance(error, Exception) else None)
+        finally:
+            if self._token is not None:
+                otel_context.detach(self._token)
+            self.span.end()
+
+    def _measure(self, error: Exception | None) -> None:
+        metrics = self._telemetry.owner.metrics
+        if metrics is None or self._type is None:
+            return
+        attributes = self._telemetry.measured(self._operation, self._type)
+        if error is not None:
+            attributes = {**attributes, semconv.ERROR_TYPE: semconv.error_type(error)}
+        metrics.record.operation.record(time.perf_counter() - self._began, attributes)
+
+
+def fail(span: Span, error: BaseException) -> None:
+    """Mark a span as failed by an error."""
+    if not span.is_recording():
+        return
+    kind = semconv.error_type(error)
+    # With `logs` the exception is in the log record that the worker writes, and not twice.
+    if os.environ.get(_EXCEPTION_SIGNAL, "").strip() != "logs":
+        span.record_exception(error, attributes={"exception.type": kind})
+    span.set_attribute(semconv.ERROR_TYPE, kind)
+    span.set_status(Status(StatusCode.ERROR, semconv.describe_error(error)))

@@ -1,0 +1,181 @@
+"""The span of a run: a CONSUMER, current while the job runs, one for each attempt."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import baggage, trace
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanKind
+from saq.job import Status
+
+from litestar_saq.telemetry import carrier, semconv
+from litestar_saq.telemetry._state import current_run, harmless
+from litestar_saq.telemetry.attachment import telemetry_of
+from litestar_saq.telemetry.options import PROPAGATIONS
+from litestar_saq.telemetry.queue_telemetry import fail
+
+if TYPE_CHECKING:
+    from saq.job import Job
+    from saq.queue.base import Queue
+
+    from litestar_saq.telemetry.queue_telemetry import QueueTelemetry
+
+__all__ = ("Run", "begin_run")
+
+
+@harmless
+def begin_run(queue: Queue, job: Job, worker_id: str) -> Run | None:
+    """Begin the span of a run, in the task that runs the job.
+
+    Returns:
+        The run; None where the queue has no telemetry, or the job's run has begun already.
+    """
+    telemetry = telemetry_of(queue)
+    running = current_run.get()
+    if telemetry is None or (running is not None and running.job is job):
+        return None
+    return Run(telemetry, job, worker_id)
+
+
+class Run:
+    """One attempt of a job."""
+
+    def __init__(self, telemetry: QueueTelemetry, job: Job, worker_id: str) -> None:
+        self.job = job
+        self._telemetry = telemetry
+        self._wait_s = max(0.0, (job.started - max(job.queued, job.scheduled * 1000)) / 1000)
+        self._worker_id = worker_id
+        self._start_span()
+        self._began = time.perf_counter()
+        self._mark = current_run.set(self)
+        self._count_start()
+
+    def _start_span(self) -> None:
+        telemetry, job = self._telemetry, self.job
+        created = carrier.context_in(job.meta, with_baggage=telemetry.options.propagate_baggage)
+        creation = trace.get_current_span(created).get_span_context()
+        relation = self._relation() or "parent"
+        links = [Link(creation)] if creation.is_valid and relation != "none" else []
+        if previous := carrier.previous_in(job.meta):
+            links.append(Link(previous))
+        # Never the worker's own context: a span that was current when it was started would adopt every job.
+        parent = created if relation == "parent" else _baggage_alone(created)
+        self.span = telemetry.owner.tracer.start_span(
+            telemetry.name("process", job.function),
+            context=parent,
+            kind=SpanKind.CONSUMER,
+            attributes=self._attributes(),
+            links=links,
+        )
+        context = self.span.get_span_context()
+        if context.is_valid:
+            # Written with the job's start, so that a retry, and a sweep after our death, know of this attempt.
+            carrier.annotate(job, saq_prev=carrier.header_of(context))
+        self._token = otel_context.attach(trace.set_span_in_context(self.span, parent))
+
+    @harmless
+    def _relation(self) -> str:
+        options, job = self._telemetry.options, self.job
+        if options.max_parent_delay_s is not None and self._wait_s > options.max_parent_delay_s:
+            return "link"
+        asked: Any = carrier.entry(job, carrier.ASKED)
+        if asked is None:
+            asked = options.propagation(job) if callable(options.propagation) else options.propagation
+        if asked not in PROPAGATIONS:
+            raise ValueError(f"propagation {asked!r} is not accepted: 'parent', 'link' or 'none'")
+        return str(asked)
+
+    def _attributes(self) -> dict[str, Any]:
+        job = self.job
+        attributes: dict[str, Any] = {
+            **self._telemetry.spanned("process", "process"),
+            semconv.MESSAGE_ID: job.key,
+            semconv.CLIENT_ID: self._worker_id,
+            semconv.FUNCTION: job.function,
+            semconv.ATTEMPT: job.attempts,
+            semconv.RETRIES: job.retries,
+            semconv.TIMEOUT: job.timeout or 0,
+            semconv.WAIT_MS: round(self._wait_s * 1000),
+            semconv.TRIGGER: carrier.entry(job, carrier.TRIGGER) or ("retry" if job.attempts > 1 else "enqueue"),
+        }
+        if expression := carrier.entry(job, carrier.CRON):
+            attributes[semconv.CRON] = expression
+        return attributes
+
+    @harmless
+    def _count_start(self) -> None:
+        telemetry, metrics = self._telemetry, self._telemetry.owner.metrics
+        if metrics is None:
+            return
+        record, here = metrics.record, {semconv.DESTINATION: telemetry.queue.name}
+        record.active.add(1, here)
+        record.consumed.add(1, telemetry.measured("process", None))
+        record.wait.record(self._wait_s, self._with_function(here))
+
+    def _with_function(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        if self._telemetry.options.metric_function_attribute:
+            return {**attributes, semconv.FUNCTION: self.job.function}
+        return attributes
+
+    @harmless
+    def end(self, error: BaseException | None) -> None:
+        """End the span by the job's outcome: an exception is an error; an abort or a shutdown is none."""
+        try:
+            self._tell_outcome(error)
+            self._measure(error)
+        finally:
+            current_run.reset(self._mark)
+            otel_context.detach(self._token)
+            self.span.end()
+
+    @harmless
+    def _tell_outcome(self, error: BaseException | None) -> None:
+        span, job = self.span, self.job
+        if not span.is_recording():
+            return
+        span.set_attribute(semconv.STATUS, job.status.value)
+        if error is not None:
+            fail(span, error)
+            if job.status is Status.QUEUED:
+                span.set_attribute(semconv.WILL_RETRY, True)
+                delay = {semconv.RETRY_DELAY: float(job.retry_delay), semconv.ATTEMPT: job.attempts}
+                span.add_event("saq.job.retry", delay)
+        elif job.status is Status.ABORTED:
+            span.add_event("saq.job.aborted")
+        elif job.status is Status.QUEUED:
+            span.add_event("saq.job.cancelled")
+        if job.status in {Status.COMPLETE, Status.FAILED} and not self._telemetry.options.settle_spans:
+            span.add_event("saq.job.finished", {semconv.STATUS: job.status.value})
+
+    @harmless
+    def _measure(self, error: BaseException | None) -> None:
+        telemetry, metrics = self._telemetry, self._telemetry.owner.metrics
+        if metrics is None:
+            return
+        kind = semconv.error_type(error) if error is not None else None
+        attributes = self._with_function(dict(telemetry.measured("process", None)))
+        if kind:
+            attributes[semconv.ERROR_TYPE] = kind
+        # While the span is still current, so that an exemplar tells of it.
+        metrics.record.process.record(time.perf_counter() - self._began, attributes)
+        metrics.record.active.add(-1, {semconv.DESTINATION: telemetry.queue.name})
+        if outcome := _outcome(self.job, error, telemetry.queue.swept_error_message):
+            telemetry.count_outcome(self.job.function, outcome, kind)
+
+
+def _outcome(job: Job, error: BaseException | None, swept: str) -> str | None:
+    if error is not None:
+        return "retried" if job.status is Status.QUEUED else "failed"
+    if job.status is Status.ABORTED:
+        return None if job.error == swept else "aborted"  # the sweep counts what it took
+    return "complete" if job.status is Status.COMPLETE else None
+
+
+def _baggage_alone(context: Context) -> Context:
+    alone = Context()
+    for name, value in baggage.get_all(context).items():
+        alone = baggage.set_baggage(name, value, alone)
+    return alone

@@ -1,0 +1,65 @@
+"""Makes the instrumentations of clients (redis, psycopg, aiohttp) silent where a worker polls."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from litestar_saq.telemetry._state import in_upkeep
+from litestar_saq.typing import OPENTELEMETRY_INSTALLED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from opentelemetry.context import Context
+    from saq.queue.base import Queue
+
+__all__ = ("quiet", "quieted", "suppressed", "upkeep")
+
+_KEY = "suppress_instrumentation"
+"""What OpenTelemetry's instrumentations look for in the context (`opentelemetry.instrumentation.utils`)."""
+
+
+def quieted(context: Context | None = None) -> Context:
+    """Return a context in which they are silent."""
+    from opentelemetry.context import set_value  # noqa: PLC0415 - the package of an extra
+
+    return set_value(_KEY, True, context)
+
+
+@contextmanager
+def suppressed(context: Context | None = None) -> Iterator[None]:
+    """Make them silent inside, in the current context or a given one."""
+    from opentelemetry.context import attach, detach  # noqa: PLC0415 - the package of an extra
+
+    token = attach(quieted(context))
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+def quiet(queue: Queue) -> AbstractContextManager[None]:
+    """Make them silent inside, where the queue has telemetry."""
+    from litestar_saq.telemetry.attachment import telemetry_of  # noqa: PLC0415 - it knows us
+
+    return suppressed() if telemetry_of(queue) is not None else nullcontext()
+
+
+@contextmanager
+def upkeep(queue: Queue) -> Iterator[None]:
+    """Mark what a worker does beside its jobs; no span that is current here is the parent of what follows."""
+    from litestar_saq.telemetry.attachment import telemetry_of  # noqa: PLC0415 - it knows us
+
+    if telemetry_of(queue) is None or not OPENTELEMETRY_INSTALLED:
+        yield
+        return
+    from opentelemetry.context import Context  # noqa: PLC0415 - the package of an extra
+
+    mark: Any = in_upkeep.set(True)
+    try:
+        with suppressed(Context()):
+            yield
+    finally:
+        in_upkeep.reset(mark)
