@@ -124,5 +124,26 @@ async def test_tracing(redis_url: str, run: Any, traces: str) -> None:
     assert ("process traced" in text) is (traces == "on")
 
 
+async def test_otel_options(redis_url: str, run: Any) -> None:
+    elsewhere = Queue.from_url(redis_url, name="elsewhere")
+    before = await elsewhere.count("queued")
+    with worker("otel_options", redis_url) as output:
+        assert (await run("first", "pass_on")).status is Status.COMPLETE
+        text = output()
+    assert await elsewhere.count("queued") == before + 2
+    assert (text.count("process pass_on"), text.count("enqueue elsewhere"), "worker-first" in text) == (1, 2, True)
+    await elsewhere.disconnect()
+
+
+def test_plain_saq(redis_url: str) -> None:
+    command = [Path(sys.executable).with_name("opentelemetry-instrument"), sys.executable, "examples/plain_saq.py"]
+    exporters = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {**os.environ, "REDIS_URL": redis_url, "PATH": path, **exporters}
+    done = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert "enqueue plain" in done.stdout
+    assert "process plain" in done.stdout
+
+
 def test_testing() -> None:
     subprocess.run([sys.executable, ROOT / "examples" / "testing.py"], check=True, timeout=DEADLINE_S)
