@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+from contextlib import suppress
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_INTERVAL_S = 5.0
 """Seconds between beats of a job that has no `heartbeat`."""
+LAST_BEAT_S = 5.0
+"""Seconds that a job which has ended waits for a beat under way."""
 
 
 class Monitor(Protocol):
@@ -78,6 +81,7 @@ def monitored_job(interval: float | None = None) -> Monitor:
                 return await call(ctx, *args, **kwargs)
             finally:
                 beats.cancel()
+                await asyncio.wait({beats})
 
         return monitored
 
@@ -101,9 +105,16 @@ async def _beat(job: Job, interval_s: float) -> None:
     failing = False
     while True:
         await asyncio.sleep(interval_s)
+        with quiet(queue):
+            beat = asyncio.ensure_future(broker_of(queue).touch(queue, job))
         try:
-            with quiet(queue):
-                alive = await broker_of(queue).touch(queue, job)
+            alive = await asyncio.shield(beat)
+        except asyncio.CancelledError:
+            # A request to a proxy can't be taken back: one that was written after the job's end would undo that.
+            with suppress(Exception):
+                async with asyncio.timeout(LAST_BEAT_S):
+                    await beat
+            raise
         except Exception as error:  # noqa: BLE001 - a beat that fails must not fail its job; the next may pass
             if not failing:
                 logger.warning("no heartbeat of job %s: %s", job.key, type(error).__name__)

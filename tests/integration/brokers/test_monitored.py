@@ -71,6 +71,41 @@ async def test_no_beat_comes_from_a_job_that_blocks_the_loop(queue: Queue, run_w
     assert before == blocked < after
 
 
+@pytest.fixture
+def prepare_proxied() -> Callable[[Queue], object]:
+    """Make a proxied queue slow to take what is written while a job runs, and quick to take a job's end."""
+
+    def slow_down(queue: Queue) -> None:
+        update = queue._update
+
+        async def slow(*args: Any, **kwargs: Any) -> None:
+            await asyncio.sleep(0.1)
+            await update(*args, **kwargs)
+
+        queue._update = slow  # type: ignore[method-assign]
+
+    return slow_down
+
+
+async def test_a_beat_under_way_does_not_undo_the_end_of_its_job(
+    queue: Queue, run_worker: Callable[..., Worker]
+) -> None:
+    @monitored_job(interval=0.01)
+    async def short(_ctx: Any) -> str:
+        await asyncio.sleep(0.05)
+        return "ended"
+
+    run_worker(("short", short))
+    jobs = [await queue.enqueue("short") for _ in range(20)]
+    for job in jobs:
+        assert job is not None
+        assert (await ended(queue, job.key)).result == "ended"
+    last = await queue.apply("short", timeout=30)
+    assert last == "ended"
+    stored = [await queue.job(job.key) for job in jobs if job]
+    assert {job.status for job in stored if job} == {Status.COMPLETE}
+
+
 @pytest.mark.parametrize("interval", [0, -1, True, "5", float("nan")])
 def test_an_interval_of_nothing_is_refused(interval: Any) -> None:
     with pytest.raises(ValueError, match="is not accepted: seconds above 0"):

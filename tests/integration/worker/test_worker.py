@@ -47,7 +47,7 @@ async def test_hooks_run_in_order_with_the_whole_context(redis_url: str) -> None
         shutdown=[note("shutdown"), threaded],
     )
     queues = SAQConfig(queue_configs=[config]).get_queues()
-    worker = Worker.from_config(config, queues, None)
+    worker = Worker.from_config(config, queues)
     worker.start_in_background()
     await queues.get(config.name).apply("task", timeout=30)
     await worker.stop_in_background()
