@@ -10,7 +10,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 	--no-emit-index-url --no-header pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-image lint format build pictures lock clean app-environment environment
+.PHONY: help demo test test-image lint format build bench pictures lock clean app-environment environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,9 @@ format: environment ## Format the code and mend what can be mended
 
 build: environment ## Build the wheel and the source distribution into dist/
 	$(RUN) build --no-isolation
+
+bench: environment ## Measure what telemetry costs, in some minutes (ARGS="--jobs 1000 --rounds 3")
+	@exec $(RUN) benchmarks.telemetry_cost $(ARGS)
 
 pictures: environment ## Make the README's pictures from a real run (needs Chromium)
 	@PYTHONPATH=. $(VENV)/bin/python docs/pictures.py

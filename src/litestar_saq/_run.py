@@ -78,7 +78,8 @@ class JobRun:
         await self._job.update(status=Status.ACTIVE)
         self._hooked = True
         await self._worker._before_process(self._context)  # noqa: SLF001 - SAQ's seam for subclasses
-        logger.debug("Processing %s", self._job.info())
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("Processing %s", self._job.info())
         result = await self._call()
         if self._slot is not None and self._slot["aborted"] is None:
             await self._write(lambda: self._job.finish(Status.COMPLETE, result=result))

@@ -81,13 +81,13 @@ def _create_one(telemetry: QueueTelemetry, job: Job) -> trace.SpanContext:
     )
     asked = override.get()
     if asked == "none":
-        carrier.write(job, {carrier.ASKED: asked})
+        carrier.write(job, carrier.asking(asked))
     else:
         carrier.inject(
             job,
             with_baggage=telemetry.options.propagate_baggage,
             context=trace.set_span_in_context(span),
-            saq_propagation=asked,
+            entries=carrier.asking(asked),
         )
     span.end()
     return span.get_span_context()

@@ -28,10 +28,14 @@ __all__ = (
     "PREVIOUS",
     "TRIGGER",
     "annotate",
-    "context_in",
+    "asking",
+    "carrier_in",
     "entry",
+    "extract",
     "inject",
     "is_kept",
+    "previous_in",
+    "span_context_in",
 )
 
 logger = logging.getLogger(__name__)
@@ -58,16 +62,15 @@ def carrier_in(meta: Mapping[str, Any] | None) -> dict[str, str]:
     return {name: meta[name] for name in ("traceparent", "tracestate", _BAGGAGE) if isinstance(meta.get(name), str)}
 
 
-def context_in(meta: Mapping[str, Any] | None, *, with_baggage: bool = True) -> Context:
-    """Return the context of a job's metadata, and nothing of the current one."""
-    carrier = carrier_in(meta)
+def extract(carrier: dict[str, str], *, with_baggage: bool = True) -> Context:
+    """Return the context that a carrier holds, and nothing of the current one."""
     context = propagate.extract(carrier, context=Context()) if carrier else Context()
     return context if with_baggage else baggage.clear(context)
 
 
 def span_context_in(meta: Mapping[str, Any] | None) -> SpanContext | None:
     """Return the span that enqueued the job; None where none is told."""
-    found = trace.get_current_span(context_in(meta)).get_span_context()
+    found = trace.get_current_span(extract(carrier_in(meta))).get_span_context()
     return found if found.is_valid else None
 
 
@@ -83,9 +86,9 @@ def is_kept(meta: Mapping[str, Any] | None, job: Job | None) -> bool:
     return brought.get(TRIGGER) == "cron" or brought.get(ASKED) == "none" or span_context_in(meta) is not None
 
 
-def previous_in(meta: Mapping[str, Any] | None) -> SpanContext | None:
+def previous_in(carrier: Mapping[str, str]) -> SpanContext | None:
     """Return the span of the job's last attempt; None where there was none."""
-    header = carrier_in(meta).get(PREVIOUS)
+    header = carrier.get(PREVIOUS)
     if not header:
         return None
     found = trace.get_current_span(_W3C.extract({"traceparent": header}, Context())).get_span_context()
@@ -97,13 +100,20 @@ def entry(job: Job, name: str) -> str | None:
     return carrier_in(job.meta).get(name)
 
 
-def annotate(job: Job, **entries: str) -> None:
-    """Set entries of ours; `_` stands for `-` in their names. The metadata is copied: it may be shared."""
-    carrier = carrier_in(job.meta) | {name.replace("_", "-"): value for name, value in entries.items()}
-    job.meta = {**(job.meta or {}), CARRIER: carrier}
+def annotate(job: Job, entries: dict[str, str], carrier: dict[str, str] | None = None) -> None:
+    """Set entries of ours, beside what the carrier holds. The metadata is copied: it may be shared.
+
+    Args:
+        job: the job.
+        entries: what is set, by name.
+        carrier: the job's carrier, where it has been read before.
+    """
+    job.meta = {**(job.meta or {}), CARRIER: (carrier_in(job.meta) if carrier is None else carrier) | entries}
 
 
-def inject(job: Job, *, with_baggage: bool, context: Context | None = None, **entries: str | None) -> None:
+def inject(
+    job: Job, *, with_baggage: bool, context: Context | None = None, entries: Mapping[str, str] | None = None
+) -> None:
     """Write a context (the current one by default) into a job, in place of what it holds; the metadata is copied."""
     carrier: dict[str, str] = {}
     propagate.inject(carrier, context=context)
@@ -114,7 +124,12 @@ def inject(job: Job, *, with_baggage: bool, context: Context | None = None, **en
         logger.debug("the baggage of job %s has more than %d bytes, it is left out", job.key, MAX_BAGGAGE_BYTES)
     if job.attempts or job.completed:
         carrier[AGAIN] = str(job.queued)
-    write(job, carrier | {name.replace("_", "-"): value for name, value in entries.items() if value})
+    write(job, {**carrier, **(entries or {})})
+
+
+def asking(propagation: str | None) -> dict[str, str]:
+    """Return the entry of the propagation that was asked for."""
+    return {ASKED: propagation} if propagation else {}
 
 
 def write(job: Job, carrier: Mapping[str, str]) -> None:

@@ -6,19 +6,19 @@ import os
 from collections import Counter as Tally
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 from opentelemetry import metrics
 from opentelemetry.metrics import Observation
 
 from litestar_saq.telemetry import semconv
-from litestar_saq.telemetry._state import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider
 
-__all__ = ("JobMetrics", "QueueDepth")
+__all__ = ("JobMetrics", "Observed", "QueueDepth")
 
 Attributes: TypeAlias = "Mapping[str, Any]"
 
@@ -29,6 +29,72 @@ class QueueDepth:
 
     jobs: Mapping[str, int]
     oldest_s: float | None
+
+
+class Observed:
+    """What the metrics that are observed tell of this process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.active: Tally[str] = Tally()
+        """How many jobs run, by queue."""
+        self.concurrency: Tally[str] = Tally()
+        """How many jobs the workers can run at a time, by queue."""
+        self.depths: dict[str, QueueDepth] = {}
+        """The last state of the queues that this process observes."""
+
+    def tell(self, meter: Meter) -> None:
+        """Make the instruments that ask for it."""
+        meter.create_observable_up_down_counter(
+            "saq.worker.jobs.active", [lambda _: _by_queue(self.active)], "{job}", "Jobs that are running"
+        )
+        meter.create_observable_gauge(
+            "saq.worker.concurrency",
+            [lambda _: _by_queue(+self.concurrency)],  # without the queues whose workers have ended
+            "{job}",
+            "How many jobs the workers of this process can run at a time",
+        )
+        meter.create_observable_gauge(
+            "saq.queue.jobs", [self._jobs], "{job}", "Jobs of a queue, told by one of its workers"
+        )
+        meter.create_observable_gauge(
+            "saq.queue.oldest_job.age",
+            [self._ages],
+            "s",
+            "For how long the oldest job that is due has been waiting, told by one of the queue's workers",
+        )
+
+    def _jobs(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(count, {semconv.DESTINATION: queue, semconv.QUEUE_STATE: state})
+            for queue, depth in list(self.depths.items())
+            for state, count in depth.jobs.items()
+        ]
+
+    def _ages(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(depth.oldest_s, {semconv.DESTINATION: queue})
+            for queue, depth in list(self.depths.items())
+            if depth.oldest_s is not None
+        ]
+
+
+def _by_queue(tally: Tally[str]) -> Iterable[Observation]:
+    return [Observation(count, {semconv.DESTINATION: queue}) for queue, count in list(tally.items())]
+
+
+_observed: WeakKeyDictionary[MeterProvider, dict[str, Observed]] = WeakKeyDictionary()
+
+
+def _observed_of(provider: MeterProvider, name: str) -> Observed:
+    """Return what a meter's instruments tell: a meter has each once, whoever else records with it."""
+    by_name = _observed.setdefault(provider, {})
+    found = by_name.get(name)
+    if found is None:
+        found = by_name[name] = Observed()
+    elif found.pid != os.getpid():  # inherited by a fork
+        vars(found).update(vars(Observed()))
+    return found
 
 
 class JobMetrics:
@@ -44,60 +110,27 @@ class JobMetrics:
         self._name = name
         self._provider = provider
         self._process_buckets_s = process_buckets_s or semconv.BASIC_BUCKETS_S
-        self._made: _Instruments | None = None
+        self._made: tuple[_Instruments, Observed] | None = None
         self._pid = 0
-        self.concurrency: Tally[str] = Tally()
-        """How many jobs the workers of this process can run at a time, by queue."""
-        self.depths: dict[str, QueueDepth] = {}
-        """The last state of the queues that this process observes."""
 
     @property
     def record(self) -> _Instruments:
         """The instruments of this process."""
+        return self._of_this_process()[0]
+
+    @property
+    def observed(self) -> Observed:
+        """What is told of this process whenever metrics are exported."""
+        return self._of_this_process()[1]
+
+    def _of_this_process(self) -> tuple[_Instruments, Observed]:
         if self._made is None or self._pid != os.getpid():
-            meter = metrics.get_meter(self._name, meter_provider=self._provider, schema_url=semconv.SCHEMA_URL)
-            self._made, self._pid = _Instruments(meter, self._process_buckets_s), os.getpid()
-            self._observe(meter)
+            provider = self._provider or metrics.get_meter_provider()
+            meter = metrics.get_meter(self._name, meter_provider=provider, schema_url=semconv.SCHEMA_URL)
+            observed = _observed_of(provider, self._name)
+            observed.tell(meter)
+            self._made, self._pid = (_Instruments(meter, self._process_buckets_s), observed), os.getpid()
         return self._made
-
-    @harmless
-    def begin(self) -> None:
-        """Make the instruments of this process, so that what is observed is told before anything is recorded."""
-        _ = self.record
-
-    def _observe(self, meter: Meter) -> None:
-        meter.create_observable_gauge(
-            "saq.worker.concurrency",
-            [self._observe_concurrency],
-            "{job}",
-            "How many jobs the workers of this process can run at a time",
-        )
-        meter.create_observable_gauge(
-            "saq.queue.jobs", [self._observe_jobs], "{job}", "Jobs of a queue, told by one of its workers"
-        )
-        meter.create_observable_gauge(
-            "saq.queue.oldest_job.age",
-            [self._observe_age],
-            "s",
-            "For how long the oldest job that is due has been waiting, told by one of the queue's workers",
-        )
-
-    def _observe_concurrency(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(count, {semconv.DESTINATION: queue}) for queue, count in self.concurrency.items() if count]
-
-    def _observe_jobs(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [
-            Observation(count, {semconv.DESTINATION: queue, semconv.QUEUE_STATE: state})
-            for queue, depth in list(self.depths.items())
-            for state, count in depth.jobs.items()
-        ]
-
-    def _observe_age(self, _: CallbackOptions) -> Iterable[Observation]:
-        return [
-            Observation(depth.oldest_s, {semconv.DESTINATION: queue})
-            for queue, depth in list(self.depths.items())
-            if depth.oldest_s is not None
-        ]
 
 
 class _Instruments:
@@ -130,4 +163,3 @@ class _Instruments:
             explicit_bucket_boundaries_advisory=long,
         )
         self.outcomes = meter.create_counter("saq.job.outcomes", "{job}", "Runs by their outcome")
-        self.active = meter.create_up_down_counter("saq.worker.jobs.active", "{job}", "Jobs that are running")

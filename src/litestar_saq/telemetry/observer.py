@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from litestar_saq.brokers.base import broker_of
+from litestar_saq.telemetry._state import harmless
 from litestar_saq.telemetry.attachment import telemetry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from saq.queue.base import Queue
+
+    from litestar_saq.telemetry.metrics import Observed
 
 __all__ = ("OBSERVE_EVERY_S", "Observer")
 
@@ -42,33 +45,35 @@ class Observer:
 
     async def observe(self, _every_s: float = OBSERVE_EVERY_S) -> None:
         """Ask for the queue's depth, or forget it where another worker tells it."""
-        telemetry = telemetry_of(self._queue)
-        if telemetry is None or telemetry.owner.metrics is None:
+        observed, name = self._observed(), self._queue.name
+        if observed is None:
             return
-        depths, name = telemetry.owner.metrics.depths, self._queue.name
         broker = broker_of(self._queue)
         if not await broker.hold_lease(self._queue, "observer", self._worker_id, LEASE_S):
-            depths.pop(name, None)
+            observed.depths.pop(name, None)
             return
         from litestar_saq.telemetry.metrics import QueueDepth  # noqa: PLC0415 - the package of an extra
 
         queued, active, incomplete = [await self._queue.count(kind) for kind in ("queued", "active", "incomplete")]
         jobs = {"queued": queued, "active": active, "scheduled": max(0, incomplete - queued - active)}
-        telemetry.owner.metrics.begin()
-        depths[name] = QueueDepth(jobs, await broker.oldest_job_s(self._queue) if queued else 0.0)
+        observed.depths[name] = QueueDepth(jobs, await broker.oldest_job_s(self._queue) if queued else 0.0)
 
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Count the worker's capacity inside."""
-        telemetry = telemetry_of(self._queue)
-        if telemetry is None or telemetry.owner.metrics is None:
+        observed, name = self._observed(), self._queue.name
+        if observed is None:
             yield
             return
-        metrics, name = telemetry.owner.metrics, self._queue.name
-        metrics.begin()
-        metrics.concurrency[name] += self._concurrency
+        observed.concurrency[name] += self._concurrency
         try:
             yield
         finally:
-            metrics.concurrency[name] -= self._concurrency
-            metrics.depths.pop(name, None)
+            observed.concurrency[name] -= self._concurrency
+            observed.depths.pop(name, None)
+
+    @harmless
+    def _observed(self) -> Observed | None:
+        telemetry = telemetry_of(self._queue)
+        metrics = telemetry.owner.metrics if telemetry is not None else None
+        return metrics.observed if metrics is not None else None

@@ -29,6 +29,9 @@ __all__ = ("Operation", "QueueTelemetry", "fail")
 
 _EXCEPTION_SIGNAL = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN"
 
+MAX_FUNCTIONS = 200
+"""How many functions of a queue the metrics tell apart; the others are `_OTHER`."""
+
 
 class QueueTelemetry:
     """What the telemetry of one queue needs again and again.
@@ -42,8 +45,10 @@ class QueueTelemetry:
         self.owner = owner
         self.queue = queue
         self.options = owner.options
-        self._measured: dict[tuple[str, str | None], dict[str, Any]] = {}
+        self._measured: dict[tuple[str, str | None, str | None], dict[str, Any]] = {}
         self._spanned: dict[tuple[str, str | None], dict[str, Any]] = {}
+        self._counted: dict[tuple[str, str], dict[str, Any]] = {}
+        self._functions: set[str] = set()
 
     @cached_property
     def broker_name(self) -> str:
@@ -65,14 +70,35 @@ class QueueTelemetry:
         by_function = self.options.span_naming == "function" and function
         return f"{operation} {function if by_function else self.queue.name}"
 
-    def measured(self, operation: str, kind: str | None) -> Mapping[str, Any]:
+    def function_of(self, name: str) -> str:
+        """Return a function's name as metrics tell it: a queue may be sent jobs of whatever name."""
+        if name not in self._functions:
+            if len(self._functions) >= MAX_FUNCTIONS:
+                return semconv.OTHER
+            self._functions.add(name)
+        return name
+
+    def measured(self, operation: str, kind: str | None, function: str | None = None) -> Mapping[str, Any]:
         """Return the attributes of an operation's metrics."""
-        found = self._measured.get((operation, kind))
+        told = self.function_of(function) if function and self.options.metric_function_attribute else None
+        found = self._measured.get((operation, kind, told))
         if found is None:
             found = {**self.common, semconv.OPERATION_NAME: operation}
             if kind:
                 found[semconv.OPERATION_TYPE] = kind
-            self._measured[operation, kind] = found
+            if told:
+                found[semconv.FUNCTION] = told
+            self._measured[operation, kind, told] = found
+        return found
+
+    def counted(self, function: str, status: str = "") -> Mapping[str, Any]:
+        """Return the attributes of a metric of jobs."""
+        told = self.function_of(function) if self.options.metric_function_attribute else ""
+        found = self._counted.get((told, status))
+        if found is None:
+            given = {semconv.DESTINATION: self.queue.name, semconv.FUNCTION: told, semconv.STATUS: status}
+            found = {name: value for name, value in given.items() if value}
+            self._counted[told, status] = found
         return found
 
     def spanned(self, operation: str, kind: str | None) -> Mapping[str, Any]:
@@ -120,9 +146,9 @@ class QueueTelemetry:
             return
         asked = override.get() or ("parent" if waiting.get() is not None else None)
         if asked == "none":
-            carrier.write(job, {carrier.ASKED: asked})
+            carrier.write(job, carrier.asking(asked))
             return
-        carrier.inject(job, with_baggage=self.options.propagate_baggage, saq_propagation=asked)
+        carrier.inject(job, with_baggage=self.options.propagate_baggage, entries=carrier.asking(asked))
         if mode == "inject":
             trace.get_current_span().set_attribute(semconv.MESSAGE_ID, job.key)
 
@@ -132,9 +158,9 @@ class QueueTelemetry:
         metrics = self.owner.metrics
         if metrics is None:
             return
-        attributes = dict(self.measured(operation, None))
+        attributes = self.measured(operation, None)
         if error is not None:
-            attributes[semconv.ERROR_TYPE] = semconv.error_type(error)
+            attributes = {**attributes, semconv.ERROR_TYPE: semconv.error_type(error)}
         if count > duplicates:
             metrics.record.sent.add(count - duplicates, attributes)
         if duplicates:
@@ -146,11 +172,9 @@ class QueueTelemetry:
         metrics = self.owner.metrics
         if metrics is None:
             return
-        attributes = {semconv.DESTINATION: self.queue.name, semconv.STATUS: status}
-        if self.options.metric_function_attribute:
-            attributes[semconv.FUNCTION] = function
+        attributes = self.counted(function, status)
         if error:
-            attributes[semconv.ERROR_TYPE] = error
+            attributes = {**attributes, semconv.ERROR_TYPE: error}
         metrics.record.outcomes.add(1, attributes)
 
 

@@ -18,6 +18,8 @@ from litestar_saq.telemetry.options import PROPAGATIONS
 from litestar_saq.telemetry.queue_telemetry import fail
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from saq.job import Job
     from saq.queue.base import Queue
 
@@ -55,11 +57,12 @@ class Run:
 
     def _start_span(self) -> None:
         telemetry, job = self._telemetry, self.job
-        created = carrier.context_in(job.meta, with_baggage=telemetry.options.propagate_baggage)
+        carried = carrier.carrier_in(job.meta)
+        created = carrier.extract(carried, with_baggage=telemetry.options.propagate_baggage)
         creation = trace.get_current_span(created).get_span_context()
-        relation = self._relation() or "parent"
+        relation = self._relation(carried) or "parent"
         links = [Link(creation)] if creation.is_valid and relation != "none" else []
-        if previous := carrier.previous_in(job.meta):
+        if previous := carrier.previous_in(carried):
             links.append(Link(previous))
         # Never the worker's own context: a span that was current when it was started would adopt every job.
         parent = created if relation == "parent" else _baggage_alone(created)
@@ -67,28 +70,28 @@ class Run:
             telemetry.name("process", job.function),
             context=parent,
             kind=SpanKind.CONSUMER,
-            attributes=self._attributes(),
+            attributes=self._attributes(carried),
             links=links,
         )
         context = self.span.get_span_context()
         if context.is_valid:
             # Written with the job's start, so that a retry, and a sweep after our death, know of this attempt.
-            carrier.annotate(job, saq_prev=carrier.header_of(context))
+            carrier.annotate(job, {carrier.PREVIOUS: carrier.header_of(context)}, carried)
         self._token = otel_context.attach(trace.set_span_in_context(self.span, parent))
 
     @harmless
-    def _relation(self) -> str:
+    def _relation(self, carried: Mapping[str, str]) -> str:
         options, job = self._telemetry.options, self.job
         if options.max_parent_delay_s is not None and self._wait_s > options.max_parent_delay_s:
             return "link"
-        asked: Any = carrier.entry(job, carrier.ASKED)
+        asked: Any = carried.get(carrier.ASKED)
         if asked is None:
             asked = options.propagation(job) if callable(options.propagation) else options.propagation
         if asked not in PROPAGATIONS:
             raise ValueError(f"propagation {asked!r} is not accepted: 'parent', 'link' or 'none'")
         return str(asked)
 
-    def _attributes(self) -> dict[str, Any]:
+    def _attributes(self, carried: Mapping[str, str]) -> dict[str, Any]:
         job = self.job
         attributes: dict[str, Any] = {
             **self._telemetry.spanned("process", "process"),
@@ -99,9 +102,9 @@ class Run:
             semconv.RETRIES: job.retries,
             semconv.TIMEOUT: job.timeout or 0,
             semconv.WAIT_MS: round(self._wait_s * 1000),
-            semconv.TRIGGER: carrier.entry(job, carrier.TRIGGER) or ("retry" if job.attempts > 1 else "enqueue"),
+            semconv.TRIGGER: carried.get(carrier.TRIGGER) or ("retry" if job.attempts > 1 else "enqueue"),
         }
-        if expression := carrier.entry(job, carrier.CRON):
+        if expression := carried.get(carrier.CRON):
             attributes[semconv.CRON] = expression
         return attributes
 
@@ -110,15 +113,9 @@ class Run:
         telemetry, metrics = self._telemetry, self._telemetry.owner.metrics
         if metrics is None:
             return
-        record, here = metrics.record, {semconv.DESTINATION: telemetry.queue.name}
-        record.active.add(1, here)
-        record.consumed.add(1, telemetry.measured("process", None))
-        record.wait.record(self._wait_s, self._with_function(here))
-
-    def _with_function(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        if self._telemetry.options.metric_function_attribute:
-            return {**attributes, semconv.FUNCTION: self.job.function}
-        return attributes
+        metrics.observed.active[telemetry.queue.name] += 1
+        metrics.record.consumed.add(1, telemetry.measured("process", None))
+        metrics.record.wait.record(self._wait_s, telemetry.counted(self.job.function))
 
     @harmless
     def end(self, error: BaseException | None) -> None:
@@ -156,12 +153,12 @@ class Run:
         if metrics is None:
             return
         kind = semconv.error_type(error) if error is not None else None
-        attributes = self._with_function(dict(telemetry.measured("process", None)))
+        attributes = telemetry.measured("process", None, self.job.function)
         if kind:
-            attributes[semconv.ERROR_TYPE] = kind
+            attributes = {**attributes, semconv.ERROR_TYPE: kind}
         # While the span is still current, so that an exemplar tells of it.
         metrics.record.process.record(time.perf_counter() - self._began, attributes)
-        metrics.record.active.add(-1, {semconv.DESTINATION: telemetry.queue.name})
+        metrics.observed.active[telemetry.queue.name] -= 1
         if outcome := _outcome(self.job, error, telemetry.queue.swept_error_message):
             telemetry.count_outcome(self.job.function, outcome, kind)
 

@@ -28,6 +28,9 @@ LONG_BUCKETS_S: Final = (*BASIC_BUCKETS_S, 30, 60, 120, 300, 900, 3600)
 SWEPT: Final = "swept"
 """`error.type` of a job that was given up as stuck."""
 
+OTHER: Final = "_OTHER"
+"""The conventions' word for a value beyond those that are told apart."""
+
 ERROR_TYPE: Final = "error.type"
 OPERATION_NAME: Final = "messaging.operation.name"
 OPERATION_TYPE: Final = "messaging.operation.type"

@@ -69,7 +69,7 @@ def _tell(telemetry: QueueTelemetry, jobs: list[Job], count: int, began_ns: int,
 
 
 def _link(job: Job) -> Link | None:
-    created = carrier.span_context_in(job.meta) or carrier.previous_in(job.meta)
+    created = carrier.span_context_in(job.meta) or carrier.previous_in(carrier.carrier_in(job.meta))
     if created is None or created == INVALID_SPAN_CONTEXT:
         return None
     return Link(created, {semconv.MESSAGE_ID: job.key, semconv.WORKER_ID: job.worker_id or "unknown"})

@@ -208,7 +208,7 @@ async def _retry(telemetry: QueueTelemetry, plain: Any, job: Job, error: str | N
 def _note_retry(job: Job, *, swept: bool) -> None:
     if swept and (jobs := swept_jobs.get()) is not None:
         jobs.append(sweeps.as_found(job))
-    carrier.annotate(job, saq_trigger="sweep" if swept else "retry")
+    carrier.annotate(job, {carrier.TRIGGER: "sweep" if swept else "retry"})
 
 
 async def _finish(telemetry: QueueTelemetry, plain: Any, job: Job, status: Status, **kwargs: Any) -> None:

@@ -49,17 +49,17 @@ def test_what_is_injected_is_extracted_and_shared_metadata_stays() -> None:
 )
 def test_what_can_t_be_read_is_no_context(meta: Any) -> None:
     assert carrier.span_context_in(meta) is None
-    assert carrier.previous_in(meta) is None
+    assert carrier.previous_in(carrier.carrier_in(meta)) is None
 
 
 def test_notes_of_ours_stay_beside_the_headers_and_change_nothing_shared() -> None:
     one = job()
     carrier.inject(one, with_baggage=True, context=CONTEXT)
     before = one.meta[CARRIER]
-    carrier.annotate(one, saq_prev=HEADER, saq_trigger="retry")
+    carrier.annotate(one, {carrier.PREVIOUS: HEADER, carrier.TRIGGER: "retry"})
     assert before == {"traceparent": HEADER}
     assert carrier.entry(one, carrier.TRIGGER) == "retry"
-    previous = carrier.previous_in(one.meta)
+    previous = carrier.previous_in(carrier.carrier_in(one.meta))
     assert previous
     assert previous.span_id == SPAN.span_id
 

@@ -1,0 +1,1 @@
+"""What this library costs: programs that measure it, and their last figures."""
