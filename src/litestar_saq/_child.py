@@ -14,6 +14,7 @@ from functools import partial
 from logging.handlers import QueueListener
 from typing import TYPE_CHECKING, Protocol
 
+from litestar_saq.exceptions import LitestarSaqError
 from litestar_saq.queues import connect_queues, current_queues, disconnect_queues
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: b
 
 
 def _exit_before_start(_signum: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
+    # Nothing is started that has to end. An exception would be lost where the signal comes upon a finalizer.
+    os._exit(0)
 
 
 def _flush_logs() -> None:
@@ -145,6 +147,9 @@ class _Group:
     def _guarded(self, name: str, *, in_thread: bool) -> int:
         try:
             asyncio.run(self._run(name, in_thread=in_thread))
+        except LitestarSaqError as error:  # it says all that there is to say
+            logger.error("The worker of queue %r ended: %s", name, error)  # noqa: TRY400
+            return 1
         except Exception as error:
             logger.exception("The worker of queue %r ended: %s", name, type(error).__name__)
             return 1
@@ -165,9 +170,11 @@ class _Group:
         try:
             if self._stopping.is_set():
                 connecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await connecting
-                await worker.start()
+            # A worker whose broker is away lives.
+            async with worker.alive():
+                with suppress(asyncio.CancelledError):
+                    await connecting
+                    await worker.start()
         finally:
             if watching is not None:
                 watching.cancel()

@@ -55,7 +55,8 @@ class Fetcher:
         self._timeout_s = dequeue_timeout_s
         self._poll_interval_s = poll_interval_s
         self._ending = ending
-        self._away = False
+        self.away = False
+        """Whether the broker could not be reached when it was asked last."""
 
     async def fetch(self) -> Job | None:
         """Return the next job; None where none came in time, or the worker ends."""
@@ -86,16 +87,16 @@ class Fetcher:
                 return None
             timeout_s = min(self.block_s, left_s or self.block_s) if self.block_s else left_s
             job = await self._queue.dequeue(timeout=timeout_s, poll_interval=self._poll_interval_s)
-            if self._away:
-                self._away = False
+            if self.away:
+                self.away = False
                 logger.info("queue %r answers again", self._queue.name)
             if job is not None or not self.block_s:
                 return job
         return None
 
     async def _back_off(self, error: Exception, failures: int) -> None:
-        if not self._away:
-            self._away = True
+        if not self.away:
+            self.away = True
             logger.warning("queue %r can't be reached, trying again: %s", self._queue.name, type(error).__name__)
         delay_s = exponential_backoff(failures, _BACKOFF_S, _BACKOFF_MAX_S)
         await pause(max(_BACKOFF_LEAST_S, delay_s), self._ending())

@@ -87,6 +87,9 @@ class SAQConfig:
     """Sets up OpenTelemetry's SDK: a function, or its import path `package.module:function`. It is called once in each
     process that runs workers, before they start, with the names of their queues where it takes an argument, and in the
     server with none. Providers made at import would not work in a process that was forked from it."""
+    health_dir: Path | str | None = None
+    """The folder in which each worker keeps a file that tells that it lives, for `python -m litestar_saq.health`. It
+    must be of this machine or container alone. None: none does."""
 
     def __post_init__(self) -> None:
         self._queue_configs: list[QueueConfig] | None = None
@@ -104,6 +107,8 @@ class SAQConfig:
             raise fields.refuse("web_path", "a path that begins with '/'")
         if not isinstance(self.static_files, str | Path):
             raise fields.refuse("static_files", "the path of a folder")
+        if self.health_dir is not None and (not isinstance(self.health_dir, str | Path) or not str(self.health_dir)):
+            raise fields.refuse("health_dir", "the path of a folder, or None")
         if self.web_guards is not None and not all(callable(guard) for guard in fields.collection("web_guards")):
             raise fields.refuse("web_guards", "a list of guards, or None")
         if not callable(self.queue_configs):

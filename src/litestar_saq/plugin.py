@@ -131,7 +131,7 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
             raise ImproperConfigurationError(
                 f"queue {name!r} is in `queue_instances` alone: a worker needs a QueueConfig"
             )
-        return Worker.from_config(config, queues), queues
+        return Worker.from_config(config, queues, health_dir=self._config.health_dir), queues
 
     def on_cli_init(self, cli: Group) -> None:
         """Add the command `workers`."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from saq.types import Context, JobTaskContext
@@ -14,6 +15,7 @@ from saq.worker import ensure_coroutine_function_many
 
 from litestar_saq._cron import enqueue_cron_jobs
 from litestar_saq._fetcher import Fetcher, pause
+from litestar_saq._health_file import HealthFile
 from litestar_saq._job_threads import JobThreads
 from litestar_saq._run import JobRun
 from litestar_saq.brokers.base import broker_of
@@ -23,11 +25,12 @@ from litestar_saq.telemetry.logs import install_job_filter
 from litestar_saq.telemetry.observer import OBSERVE_EVERY_S, Observer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 
     from saq.job import CronJob, Job
     from saq.queue.base import Queue
 
+    from litestar_saq._health_file import State
     from litestar_saq.queue_config import QueueConfig
     from litestar_saq.queues import TaskQueues
 
@@ -54,6 +57,7 @@ class Worker(SaqWorker[Context]):
         separate_process: whether it has a process of its own.
         multiprocessing_mode: see `QueueConfig`.
         task_queues: every configured queue, for the context.
+        health_dir: see `SAQConfig`.
         **options: those of `saq.Worker`.
     """
 
@@ -66,6 +70,7 @@ class Worker(SaqWorker[Context]):
         multiprocessing_mode: Literal["multiprocessing", "threading"] = "multiprocessing",
         task_queues: TaskQueues | None = None,
         cron_jobs: Collection[CronJob[Context]] | None = None,
+        health_dir: Path | str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(queue, functions, cron_jobs=cron_jobs, **options)
@@ -77,6 +82,7 @@ class Worker(SaqWorker[Context]):
         self._broker = broker_of(queue)
         self._fetcher = Fetcher(queue, self.dequeue_timeout, self._poll_interval, lambda: self.event)
         self._observer = Observer(queue, str(self.id), self.concurrency)
+        self._health = HealthFile(Path(health_dir), queue.name, str(self.id), self._state) if health_dir else None
         self._upkeep: list[asyncio.Task[None]] = []
         self._stop_requested = False
         self._background: asyncio.Task[None] | None = None
@@ -84,7 +90,9 @@ class Worker(SaqWorker[Context]):
         context.update(queue=queue, worker_id=self.id, task_queues=task_queues)
 
     @classmethod
-    def from_config(cls, config: QueueConfig, task_queues: TaskQueues) -> Worker:
+    def from_config(
+        cls, config: QueueConfig, task_queues: TaskQueues, *, health_dir: Path | str | None = None
+    ) -> Worker:
         """Make the worker of a configured queue."""
         timers = dict(config.timers or {})
         if "stats" in timers:
@@ -113,6 +121,7 @@ class Worker(SaqWorker[Context]):
             separate_process=config.separate_process,
             multiprocessing_mode=config.multiprocessing_mode,
             task_queues=task_queues,
+            health_dir=health_dir,
             **{name: value for name, value in optional.items() if value is not None},
         )
 
@@ -126,7 +135,24 @@ class Worker(SaqWorker[Context]):
         install_job_filter()
         if not self._stop_requested:
             with self._observer.counting():
-                await super().start()
+                async with self.alive():
+                    await super().start()
+
+    @contextlib.asynccontextmanager
+    async def alive(self) -> AsyncIterator[None]:
+        """Tell inside that the worker lives, where there is a `health_dir`; `start` does so in any case."""
+        if self._health is None or self._health.is_kept:
+            yield
+            return
+        async with self._health.kept():
+            yield
+
+    def _state(self) -> State:
+        if self.event.is_set():
+            return "ending"
+        if self._fetcher.away:
+            return "away"
+        return "running" if self._upkeep else "starting"
 
     def request_stop(self) -> None:
         """Make `start` end; only in its event loop."""

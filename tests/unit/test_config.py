@@ -34,6 +34,7 @@ GOOD: dict[str, list[Any]] = {
     "otel_tracer_name": ["mine"],
     "otel_options": [None, OtelOptions(), OtelOptions(propagation="link")],
     "otel_setup": [None, print, "package.module:set_up"],
+    "health_dir": [None, "/tmp/health", Path("health")],
 }
 WRONG: dict[str, list[tuple[Any, str, str]]] = {
     "queue_configs": [
@@ -59,6 +60,7 @@ WRONG: dict[str, list[tuple[Any, str, str]]] = {
     "otel_tracer_name": [("", "''", "not empty"), (None, "None", "a text")],
     "otel_options": [({"propagation": "link"}, "'dict'", "an OtelOptions")],
     "otel_setup": [("package.module", "'package.module'", "package.module:function"), (3, "3", "a function")],
+    "health_dir": [("", "''", "a folder"), (3, "3", "a folder")],
 }
 
 

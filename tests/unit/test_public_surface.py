@@ -50,6 +50,7 @@ SAQ_CONFIG = {
     "otel_tracer_name": "litestar_saq",
     "otel_options": None,
     "otel_setup": None,
+    "health_dir": None,
 }
 QUEUE_CONFIG = {
     "dsn": ...,

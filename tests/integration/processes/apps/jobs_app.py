@@ -94,5 +94,6 @@ config = SAQConfig(
     queue_configs=[queue_config(letter) for letter in "ab"],
     worker_processes=int(os.environ.get("PROCESSES", "1")),
     use_server_lifespan="SERVE" in os.environ,
+    health_dir=os.environ.get("HEALTH"),
 )
 app = Litestar([run_quick, answer_held], plugins=[SAQPlugin(config)])
