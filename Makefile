@@ -7,10 +7,11 @@ IMAGE ?= python:3.13-slim-trixie
 # The tests mostly wait: for clocks, signals, other processes.
 JOBS ?= 4
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header pyproject.toml --all-extras --group app --group demo
+	--no-emit-index-url --no-header --constraint requirements/dev.txt
+WITH_DEMO := pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-image lint format build bench pictures lock clean app-environment environment
+.PHONY: help demo up down secrets test test-stack test-image lint format build bench pictures lock clean app-environment environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -18,8 +19,21 @@ help: ## List the targets
 demo: app-environment ## Run the whole system, send CSV files, show reports and traces (ARGS="--once --json FILE.csv")
 	@exec $(RUN) demo $(ARGS)
 
-test: environment ## Run every test, in JOBS=4 processes (ARGS="tests/unit -k name")
-	@exec $(RUN) pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+up: secrets ## Build and start the deployment in containers, and wait until it is healthy
+	docker compose up --detach --build --wait $(ARGS)
+	@echo "The page is at http://127.0.0.1:$${API_PORT:-8000}/, Jaeger at http://127.0.0.1:$${JAEGER_PORT:-16686}/"
+
+down: ## Stop the deployment and remove its containers (ARGS="--volumes" for what it has stored, too)
+	docker compose down $(ARGS)
+
+secrets: ## Make a password for the deployment's broker in secrets/, unless there is one
+	@docker/make-secrets
+
+test: environment ## Run every test but the deployment's, in JOBS=4 processes (ARGS="tests/unit -k name")
+	@exec $(RUN) pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/stack $(ARGS)
+
+test-stack: environment ## Run the tests of the deployment: containers that are killed, restarted, stopped (needs Docker)
+	@exec $(RUN) pytest $(or $(ARGS),tests/stack)
 
 test-image: ## Run the tests of processes in a container of IMAGE (python:3.13-slim-trixie)
 	@.ci/test-image $(IMAGE) $(ARGS)
@@ -45,8 +59,11 @@ pictures: environment ## Make the README's pictures from a real run (needs Chrom
 	@PYTHONPATH=. $(VENV)/bin/python docs/pictures.py
 
 lock: environment ## Lock the requirements anew (ARGS="--upgrade" for the newest versions)
-	$(UV_COMPILE) --group dev $(ARGS) --output-file requirements/dev.txt
-	$(UV_COMPILE) --constraint requirements/dev.txt $(ARGS) --output-file requirements/app.txt
+	$(subst --constraint requirements/dev.txt,,$(UV_COMPILE)) $(WITH_DEMO) --group dev $(ARGS) \
+		--output-file requirements/dev.txt
+	$(UV_COMPILE) $(WITH_DEMO) $(ARGS) --output-file requirements/app.txt
+	$(UV_COMPILE) pyproject.toml --extra otel --group app $(ARGS) --output-file requirements/image.txt
+	echo hatchling | $(UV_COMPILE) - $(ARGS) --output-file requirements/wheel.txt
 
 clean: ## Remove the environment and what was built
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache

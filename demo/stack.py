@@ -59,6 +59,7 @@ class Stack:
         """Return this process' environment, with our telemetry and broker in place of any other."""
         return {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LITESTAR_"))} | {
             "REDIS_URL": dsn,
+            "REDIS_PASSWORD_FILE": "",
             "TRACE_URL": self.receiver.page("{trace_id}"),
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.receiver.endpoint,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",

@@ -23,7 +23,7 @@ def make_saq_plugin(settings: Settings) -> SAQPlugin:
         ImproperlyConfiguredException: where the broker's URL is not usable.
     """
     common: dict[str, Any] = {
-        "dsn": settings.redis_url.get_secret_value(),
+        "dsn": settings.broker_url.get_secret_value(),
         "broker_instance_options": {"socket_connect_timeout": 5},
         "shutdown_grace_period_s": settings.shutdown_grace_s,
         # What a worker that was killed held is found soon after its heartbeat is overdue.
@@ -57,5 +57,6 @@ def make_saq_plugin(settings: Settings) -> SAQPlugin:
             queue_configs=[reports, analysis, maintenance],
             enable_otel=telemetry.wanted(),
             otel_setup=telemetry.set_up,
+            health_dir=settings.health_dir,
         )
     )

@@ -6,10 +6,10 @@ import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from dotenv import load_dotenv
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ("Settings", "load_settings")
@@ -22,6 +22,24 @@ def _broker_url(url: SecretStr) -> SecretStr:
     if urlsplit(url.get_secret_value()).scheme not in _BROKERS:
         raise ValueError(f"a URL that begins with {', '.join(f'{scheme}://' for scheme in _BROKERS)}")
     return url
+
+
+def _password_file(path: Path | None, info: ValidationInfo) -> Path | None:
+    if path is None:
+        return None
+    try:
+        password = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ValueError(f"a file that can be read ({reason})") from error
+    if not password or "\n" in password:
+        raise ValueError("a file that holds the password in one line")
+    url = info.data.get("redis_url")
+    if url is not None:
+        parts = urlsplit(url.get_secret_value())
+        if parts.password is not None or parts.scheme not in {"redis", "rediss"}:
+            raise ValueError("set only with a REDIS_URL that begins with redis:// or rediss:// and has no password")
+    return path
 
 
 def _trace_url(template: str) -> str:
@@ -37,6 +55,8 @@ class Settings(BaseSettings):
 
     redis_url: Annotated[SecretStr, AfterValidator(_broker_url)] = SecretStr("redis://localhost:6379/0")
     """The broker of the queues, which keeps the reports too."""
+    redis_password_file: Annotated[Path | None, AfterValidator(_password_file)] = None
+    """A file that holds the broker's password, which is not in the URL then."""
     max_upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1, le=256 * 1024 * 1024)
     """The largest file that is taken."""
     max_columns: int = Field(default=1000, ge=1, le=10_000)
@@ -55,6 +75,18 @@ class Settings(BaseSettings):
     """How many jobs of the queue `analysis` a worker runs at once."""
     ready_timeout_s: float = Field(default=2.0, gt=0, le=60)
     """How long `/health/ready` waits for the broker."""
+    health_dir: Path | None = None
+    """The folder in which workers tell that they live, for `python -m litestar_saq.health`. None: they do not."""
+
+    @property
+    def broker_url(self) -> SecretStr:
+        """The broker's URL, with the password of the file where there is one."""
+        if self.redis_password_file is None:
+            return self.redis_url
+        parts = urlsplit(self.redis_url.get_secret_value())
+        password = quote(self.redis_password_file.read_text(encoding="utf-8").strip(), safe="")
+        user, _, host = parts.netloc.rpartition("@")
+        return SecretStr(parts._replace(netloc=f"{user}:{password}@{host}").geturl())
 
 
 def load_settings() -> Settings:

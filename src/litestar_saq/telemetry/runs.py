@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ("Run", "begin_run")
 
+_TO_PARENT = {semconv.REFERENCE_TYPE: semconv.CHILD_OF}
+
 
 @harmless
 def begin_run(queue: Queue, job: Job, worker_id: str) -> Run | None:
@@ -61,7 +63,9 @@ class Run:
         created = carrier.extract(carried, with_baggage=telemetry.options.propagate_baggage)
         creation = trace.get_current_span(created).get_span_context()
         relation = self._relation(carried) or "parent"
-        links = [Link(creation)] if creation.is_valid and relation != "none" else []
+        links: list[Link] = []
+        if creation.is_valid and relation != "none":
+            links.append(Link(creation, _TO_PARENT if relation == "parent" else None))
         if previous := carrier.previous_in(carried):
             links.append(Link(previous))
         # Never the worker's own context: a span that was current when it was started would adopt every job.

@@ -42,6 +42,11 @@ BATCH_COUNT: Final = "messaging.batch.message_count"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 
+REFERENCE_TYPE: Final = "opentracing.ref_type"
+CHILD_OF: Final = "child_of"
+"""Its value on a link to the span's own parent: a backend that keeps one reference to a span takes it for the parent
+then, as Jaeger does."""
+
 BROKER: Final = "saq.broker"
 FUNCTION: Final = "saq.job.function"
 ATTEMPT: Final = "saq.job.attempt"

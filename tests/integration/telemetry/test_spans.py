@@ -62,6 +62,7 @@ async def test_a_run_is_the_child_of_its_enqueue_and_linked_to_it(
     assert producer.parent is None
     assert is_child(consumer, producer)
     assert linked(consumer) == [span_id(producer)]
+    assert consumer.links[0].attributes == {"opentracing.ref_type": "child_of"}
     common = {
         "messaging.system": "saq",
         "messaging.destination.name": queue.name,

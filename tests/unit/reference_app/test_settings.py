@@ -19,7 +19,9 @@ def test_every_setting_is_in_the_example_with_its_default(environment: None) -> 
     defaults = {name: field.get_default() for name, field in Settings.model_fields.items()}
     defaults["redis_url"] = defaults["redis_url"].get_secret_value()
 
-    assert {name.lower(): value for name, value in lines} == {name: str(value) for name, value in defaults.items()}
+    assert {name.lower(): value for name, value in lines} == {
+        name: "" if value is None else str(value) for name, value in defaults.items()
+    }
 
 
 def test_the_example_is_a_file_of_settings(environment: None) -> None:
@@ -49,6 +51,39 @@ def test_the_broker_is_not_shown(environment: None, monkeypatch: pytest.MonkeyPa
     assert SECRET not in repr(load_settings())
 
 
+@pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("redis://redis:6379/0", "redis://:p%40ss%2Fword%20%3A@redis:6379/0"),
+        ("rediss://app@redis", "rediss://app:p%40ss%2Fword%20%3A@redis"),
+    ],
+)
+def test_the_password_comes_from_a_file(
+    environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, whole: str
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("p@ss/word :\n")
+    monkeypatch.setenv("REDIS_URL", url)
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(file))
+    settings = load_settings()
+    assert settings.broker_url.get_secret_value() == whole
+    assert "p@ss" not in repr(settings)
+
+
+@pytest.mark.parametrize("url", [f"redis://:{SECRET}@redis", "embedded://", "unix:///run/redis.sock"])
+def test_a_password_in_a_file_and_a_url_that_takes_none_are_refused(
+    environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    (tmp_path / "password").write_text("secret")
+    monkeypatch.setenv("REDIS_URL", url)
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(tmp_path / "password"))
+    with pytest.raises(
+        SystemExit, match=r"REDIS_PASSWORD_FILE .* set only with a REDIS_URL that begins with"
+    ) as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)
+
+
 WRONG = [
     ("MAX_UPLOAD_BYTES", "twenty", "MAX_UPLOAD_BYTES is 'twenty', but should be a valid integer"),
     ("MAX_UPLOAD_BYTES", "0", "MAX_UPLOAD_BYTES is '0', but should be greater than or equal to 1"),
@@ -63,6 +98,8 @@ WRONG = [
     ("REDIS_URL", f"mysql://root:{SECRET}@db", "REDIS_URL .* should be a URL that begins with redis://"),
     ("REDIS_URL", f"redis://:{SECRET}@host:port", "REDIS_URL is not usable"),
     ("REDIS_URL", f"embedded://u:{SECRET}@x", "REDIS_URL is not usable"),
+    ("REDIS_PASSWORD_FILE", "/nowhere", r"REDIS_PASSWORD_FILE is '/nowhere', but should be a file that can be read"),
+    ("REDIS_PASSWORD_FILE", "/dev/null", "REDIS_PASSWORD_FILE .* should be a file that holds the password in one line"),
 ]
 
 
