@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from litestar_saq.telemetry.options import Propagation
 
-__all__ = ("current_run", "harmless", "in_cron", "in_upkeep", "override", "sending", "swept_jobs", "waiting")
+__all__ = ("current_run", "forks", "harmless", "in_cron", "in_upkeep", "override", "sending", "swept_jobs", "waiting")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +39,21 @@ override: ContextVar[Propagation | None] = ContextVar("litestar_saq_propagation"
 """The propagation that was asked for where a job is enqueued."""
 
 _told: set[str] = set()
+
+
+class _Forks:
+    """How often this process was forked from one that had loaded this module: `os.getpid` is a call of the kernel."""
+
+    count = 0
+
+    @classmethod
+    def note(cls) -> None:
+        cls.count += 1
+
+
+forks = _Forks
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forks.note)
 
 
 def harmless(step: Callable[P, R]) -> Callable[P, R | None]:

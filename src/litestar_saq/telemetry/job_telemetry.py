@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import metrics, trace
 
 from litestar_saq.telemetry import semconv
+from litestar_saq.telemetry._state import forks
 from litestar_saq.telemetry.attachment import attach_telemetry, is_decided
 from litestar_saq.telemetry.flush import flush
 from litestar_saq.telemetry.metrics import JobMetrics
@@ -45,7 +45,7 @@ class JobTelemetry:
         self._tracer_provider = self.options.tracer_provider or getattr(config, "tracer_provider", None)
         self._meter_provider = self.options.meter_provider or getattr(config, "meter_provider", None)
         self._tracer: Tracer | None = None
-        self._pid = 0
+        self._forks = -1
         self.metrics: JobMetrics | None = (
             JobMetrics(name, self._meter_provider, self.options.process_buckets_s) if self.options.metrics else None
         )
@@ -53,11 +53,11 @@ class JobTelemetry:
     @property
     def tracer(self) -> Tracer:
         """This process' tracer."""
-        if self._tracer is None or self._pid != os.getpid():
+        if self._tracer is None or self._forks != forks.count:
             self._tracer = trace.get_tracer(
                 self._name, tracer_provider=self._tracer_provider, schema_url=semconv.SCHEMA_URL
             )
-            self._pid = os.getpid()
+            self._forks = forks.count
         return self._tracer
 
     def instrument(self, queue: Q, *, replace: bool = False) -> Q:

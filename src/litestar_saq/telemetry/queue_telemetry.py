@@ -14,6 +14,7 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from litestar_saq.brokers.base import broker_of
 from litestar_saq.telemetry import carrier, semconv
 from litestar_saq.telemetry._state import harmless, in_cron, override, sending, waiting
+from litestar_saq.telemetry.metrics import OUTCOMES, SENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,7 +121,6 @@ class QueueTelemetry:
         attributes: Mapping[str, Any] | None = None,
         links: Iterable[Link] = (),
         context: Context | None = None,
-        with_span: bool = True,
     ) -> Operation:
         """Begin an operation: its span is current until it ends."""
         return Operation(
@@ -132,8 +132,18 @@ class QueueTelemetry:
             attributes=attributes,
             links=links,
             context=context,
-            with_span=with_span,
         )
+
+    @harmless
+    def measure(self, operation: str, kind: str, took_s: float, error: BaseException | None = None) -> None:
+        """Record how long an operation took."""
+        metrics = self.owner.metrics
+        if metrics is None:
+            return
+        attributes = self.measured(operation, kind)
+        if isinstance(error, Exception):
+            attributes = {**attributes, semconv.ERROR_TYPE: semconv.error_type(error)}
+        metrics.record.operation.record(took_s, attributes)
 
     @harmless
     def stamp(self, job: Job) -> None:
@@ -162,9 +172,9 @@ class QueueTelemetry:
         if error is not None:
             attributes = {**attributes, semconv.ERROR_TYPE: semconv.error_type(error)}
         if count > duplicates:
-            metrics.record.sent.add(count - duplicates, attributes)
+            metrics.observed.count(SENT, attributes, count - duplicates)
         if duplicates:
-            metrics.record.sent.add(duplicates, {**attributes, semconv.DEDUPLICATED: True})
+            metrics.observed.count(SENT, {**attributes, semconv.DEDUPLICATED: True}, duplicates)
 
     @harmless
     def count_outcome(self, function: str, status: str, error: str | None = None) -> None:
@@ -175,7 +185,7 @@ class QueueTelemetry:
         attributes = self.counted(function, status)
         if error:
             attributes = {**attributes, semconv.ERROR_TYPE: error}
-        metrics.record.outcomes.add(1, attributes)
+        metrics.observed.count(OUTCOMES, attributes)
 
 
 class Operation:
@@ -192,22 +202,18 @@ class Operation:
         attributes: Mapping[str, Any] | None,
         links: Iterable[Link],
         context: Context | None,
-        with_span: bool,
     ) -> None:
         self._telemetry = telemetry
         self._operation = operation
         self._type = operation_type
         self.kept = self.proxied = False
-        self.span: Span = trace.INVALID_SPAN
-        self._token: Token[Context] | None = None
-        if with_span:
-            given = {**telemetry.spanned(operation, operation_type), **(attributes or {})}
-            if function:
-                given[semconv.FUNCTION] = function
-            self.span = telemetry.owner.tracer.start_span(
-                telemetry.name(operation, function), context=context, kind=kind, attributes=given, links=list(links)
-            )
-            self._token = otel_context.attach(trace.set_span_in_context(self.span, context))
+        given = {**telemetry.spanned(operation, operation_type), **(attributes or {})}
+        if function:
+            given[semconv.FUNCTION] = function
+        self.span: Span = telemetry.owner.tracer.start_span(
+            telemetry.name(operation, function), context=context, kind=kind, attributes=given, links=list(links)
+        )
+        self._token: Token[Context] = otel_context.attach(trace.set_span_in_context(self.span, context))
         self._began = time.perf_counter()
 
     @harmless
@@ -216,20 +222,11 @@ class Operation:
         try:
             if isinstance(error, Exception):
                 fail(self.span, error)
-            self._measure(error if isinstance(error, Exception) else None)
+            if self._type is not None:
+                self._telemetry.measure(self._operation, self._type, time.perf_counter() - self._began, error)
         finally:
-            if self._token is not None:
-                otel_context.detach(self._token)
+            otel_context.detach(self._token)
             self.span.end()
-
-    def _measure(self, error: Exception | None) -> None:
-        metrics = self._telemetry.owner.metrics
-        if metrics is None or self._type is None:
-            return
-        attributes = self._telemetry.measured(self._operation, self._type)
-        if error is not None:
-            attributes = {**attributes, semconv.ERROR_TYPE: semconv.error_type(error)}
-        metrics.record.operation.record(time.perf_counter() - self._began, attributes)
 
 
 def fail(span: Span, error: BaseException) -> None:

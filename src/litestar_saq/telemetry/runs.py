@@ -14,6 +14,7 @@ from saq.job import Status
 from litestar_saq.telemetry import carrier, semconv
 from litestar_saq.telemetry._state import current_run, harmless
 from litestar_saq.telemetry.attachment import telemetry_of
+from litestar_saq.telemetry.metrics import CONSUMED
 from litestar_saq.telemetry.options import PROPAGATIONS
 from litestar_saq.telemetry.queue_telemetry import fail
 
@@ -117,8 +118,8 @@ class Run:
         telemetry, metrics = self._telemetry, self._telemetry.owner.metrics
         if metrics is None:
             return
-        metrics.observed.active[telemetry.queue.name] += 1
-        metrics.record.consumed.add(1, telemetry.measured("process", None))
+        metrics.observed.run(telemetry.queue.name, 1)
+        metrics.observed.count(CONSUMED, telemetry.measured("process", None))
         metrics.record.wait.record(self._wait_s, telemetry.counted(self.job.function))
 
     @harmless
@@ -162,7 +163,7 @@ class Run:
             attributes = {**attributes, semconv.ERROR_TYPE: kind}
         # While the span is still current, so that an exemplar tells of it.
         metrics.record.process.record(time.perf_counter() - self._began, attributes)
-        metrics.observed.active[telemetry.queue.name] -= 1
+        metrics.observed.run(telemetry.queue.name, -1)
         if outcome := _outcome(self.job, error, telemetry.queue.swept_error_message):
             telemetry.count_outcome(self.job.function, outcome, kind)
 

@@ -224,13 +224,24 @@ async def _settle(telemetry: QueueTelemetry, name: str, job: Job, call: Callable
     if run is None or run.job is not job:
         await call()
         return
+    if telemetry.options.settle_spans:
+        await _settle_in_span(telemetry, name, job, call)
+        return
+    began = time.perf_counter()
+    error: BaseException | None = None
+    try:
+        with suppressed():
+            await call()
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        telemetry.measure(name, "settle", time.perf_counter() - began, error)
+
+
+async def _settle_in_span(telemetry: QueueTelemetry, name: str, job: Job, call: Callable[[], Awaitable[None]]) -> None:
     operation = telemetry.begin(
-        name,
-        SpanKind.CLIENT,
-        "settle",
-        function=job.function,
-        attributes={semconv.MESSAGE_ID: job.key},
-        with_span=telemetry.options.settle_spans,
+        name, SpanKind.CLIENT, "settle", function=job.function, attributes={semconv.MESSAGE_ID: job.key}
     )
     error: BaseException | None = None
     try:
