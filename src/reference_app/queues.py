@@ -13,7 +13,18 @@ from reference_app.tasks import analyse_column, assemble_report, split_report
 if TYPE_CHECKING:
     from reference_app.settings import Settings
 
-__all__ = ("make_saq_plugin",)
+__all__ = ("make_saq_plugin", "queue_options")
+
+
+def queue_options(settings: Settings) -> dict[str, Any]:
+    """Return what every queue has in common."""
+    return {
+        "dsn": settings.broker_url.get_secret_value(),
+        "broker_instance_options": {"socket_connect_timeout": 5},
+        "shutdown_grace_period_s": settings.shutdown_grace_s,
+        # What a worker that was killed held is found soon after its heartbeat is overdue.
+        "timers": {"sweep": 5},
+    }
 
 
 def make_saq_plugin(settings: Settings) -> SAQPlugin:
@@ -22,13 +33,7 @@ def make_saq_plugin(settings: Settings) -> SAQPlugin:
     Raises:
         ImproperlyConfiguredException: where the broker's URL is not usable.
     """
-    common: dict[str, Any] = {
-        "dsn": settings.broker_url.get_secret_value(),
-        "broker_instance_options": {"socket_connect_timeout": 5},
-        "shutdown_grace_period_s": settings.shutdown_grace_s,
-        # What a worker that was killed held is found soon after its heartbeat is overdue.
-        "timers": {"sweep": 5},
-    }
+    common = queue_options(settings)
     reports = QueueConfig(
         name="reports",
         tasks=[split_report, assemble_report],

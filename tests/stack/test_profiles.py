@@ -1,0 +1,56 @@
+"""The profiles `metrics` and `load`: Prometheus sees what the load does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.stack.deployment import Deployment, free_port
+
+PROFILES = ("--profile", "load", "--profile", "metrics")
+# Grafana itself is looked at by `docker compose config` alone where its image is not to be had.
+SERVICES = ("load", "worker-load", "prometheus")
+
+
+@pytest.fixture
+def prometheus(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    port = free_port()
+    monkeypatch.setenv("PROMETHEUS_PORT", str(port))
+    monkeypatch.setenv("LOAD_RATE", "20")
+    deployment.compose(*PROFILES, "up", "--detach", "--wait", *SERVICES)
+    yield f"http://127.0.0.1:{port}"
+    deployment.compose(*PROFILES, "rm", "--force", "--stop", *SERVICES)
+
+
+def test_the_load_s_outcomes_are_in_prometheus(deployment: Deployment, prometheus: str) -> None:
+    def outcomes() -> set[tuple[str, str]]:
+        query = 'saq_job_outcomes_total{messaging_destination_name="load"}'
+        answer = deployment.http.get(f"{prometheus}/api/v1/query", params={"query": query}).raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return {(one["metric"]["saq_job_function"], one["metric"]["saq_job_status"]) for one in found}
+
+    wanted = {
+        ("take_time", "complete"),
+        ("fail_at_first", "retried"),
+        ("fail_at_first", "complete"),
+        ("fail", "retried"),
+        ("fail", "failed"),
+    }
+    deployment.until(lambda: wanted <= outcomes(), f"{wanted} in Prometheus")
+    alerts = deployment.http.get(f"{prometheus}/api/v1/rules").json()["data"]["groups"]
+    assert {rule["health"] for group in alerts for rule in group["rules"]} <= {"ok", "unknown"}
+
+
+def test_the_load_ends_in_order_and_says_what_it_sent(deployment: Deployment, prometheus: str) -> None:
+    deployment.until(lambda: "sent so far" in deployment.compose("logs", "load"), "what was sent")
+    deployment.compose("stop", "load", "worker-load")
+    states = [one["State"] for service in ("load", "worker-load") for one in deployment.inspect(service)]
+    assert {(state["Status"], state["ExitCode"]) for state in states} == {("exited", 0)}
+    assert "Traceback (most recent call last)" not in deployment.compose("logs", "load")
+
+
+def test_every_profile_is_a_configuration(deployment: Deployment) -> None:
+    services = deployment.compose(*PROFILES, "config", "--services").split()
+    assert {*SERVICES, "grafana"} <= set(services)
