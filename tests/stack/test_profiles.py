@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,3 +55,14 @@ def test_the_load_ends_in_order_and_says_what_it_sent(deployment: Deployment, pr
 def test_every_profile_is_a_configuration(deployment: Deployment) -> None:
     services = deployment.compose(*PROFILES, "config", "--services").split()
     assert {*SERVICES, "grafana"} <= set(services)
+
+
+def test_development_syncs_what_the_image_has(deployment: Deployment) -> None:
+    files = ("--file", "compose.yaml", "--file", "compose.dev.yaml")
+    services = json.loads(deployment.compose(*files, "config", "--format", "json"))["services"]
+    watched = {name: service["develop"]["watch"] for name, service in services.items() if "develop" in service}
+    assert watched.keys() == {"api", "worker-reports", "worker-analysis", "worker-maintenance"}
+    synced = {rule["target"] for rules in watched.values() for rule in rules if rule["action"] == "sync+restart"}
+    for target in synced:
+        deployment.compose("exec", "-T", "api", "test", "-d", target)
+    assert len(synced) == 2
