@@ -11,7 +11,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 WITH_DEMO := pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down secrets test test-stack test-image lint format build bench pictures lock clean app-environment environment
+.PHONY: help demo up down secrets test test-stack test-template template test-image lint format build bench pictures lock clean app-environment environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,8 +29,8 @@ down: ## Stop the deployment and remove its containers (ARGS="--volumes" for wha
 secrets: ## Make a password for the deployment's broker in secrets/, unless there is one
 	@docker/make-secrets
 
-test: environment ## Run every test but the deployment's, in JOBS=4 processes (ARGS="tests/unit -k name")
-	@exec $(RUN) pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/stack $(ARGS)
+test: environment ## Run the tests, but those of containers and of the template, in JOBS=4 processes (ARGS="tests/unit -k name")
+	@exec $(RUN) pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/stack --ignore tests/template $(ARGS)
 
 test-stack: environment ## Run the tests of the deployment: containers that are killed, restarted, stopped (needs Docker)
 	@exec $(RUN) pytest $(or $(ARGS),tests/stack)
@@ -57,6 +57,13 @@ bench: environment ## Measure what telemetry costs, in some minutes (ARGS="--job
 
 pictures: environment ## Make the README's pictures from a real run (needs Chromium)
 	@PYTHONPATH=. $(VENV)/bin/python docs/pictures.py
+
+template: environment ## Make a project of your own from this one (DEST=../my-service NAME=my_service, FROM=address)
+	@exec $(VENV)/bin/python template/make.py --dest "$(DEST)" --name "$(if $(filter command,$(origin NAME)),$(NAME))" \
+		$(if $(FROM),--from "$(FROM)")
+
+test-template: environment ## Make a project from this one and run its tests, in some minutes
+	@exec $(RUN) pytest $(or $(ARGS),tests/template)
 
 lock: environment ## Lock the requirements anew (ARGS="--upgrade" for the newest versions)
 	$(subst --constraint requirements/dev.txt,,$(UV_COMPILE)) $(WITH_DEMO) --group dev $(ARGS) \

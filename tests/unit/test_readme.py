@@ -33,7 +33,8 @@ def test_the_layout_table_names_what_is_there() -> None:
 
 
 def test_make_targets_of_the_readme_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text()
+    # `make update` is one of a project that is made from this one.
+    makefile = (ROOT / "Makefile").read_text() + (ROOT / "template" / "project" / "Makefile").read_text()
     for target in set(re.findall(r"`?make ([a-z-]+)", README)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
