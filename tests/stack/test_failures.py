@@ -75,18 +75,17 @@ def test_a_worker_that_hangs_is_told_of_by_its_own_container(deployment: Deploym
     (container,) = deployment.containers("worker-reports")
     check = ("exec", container, "python", "-m", "litestar_saq.health", "--max-age", "3", "/tmp/workers")
 
-    def fails() -> str | None:
+    def said() -> str:
         try:
-            docker(*check)
-        except AssertionError as said:
-            return str(said)
-        return None
+            return docker(*check)
+        except AssertionError as refusal:
+            return str(refusal)
 
-    deployment.until(lambda: "of queue 'reports': running" in docker(*check), "a worker that runs")
+    deployment.until(lambda: "of queue 'reports': running" in said(), "a worker that runs")
     docker("kill", "--signal", "STOP", container)
-    assert "no sign of life for" in deployment.until(fails, "a worker that is told of")
+    deployment.until(lambda: "no sign of life for" in said(), "a worker that is told of")
     docker("kill", "--signal", "CONT", container)
-    deployment.until(lambda: fails() is None, "a worker that lives again")
+    deployment.until(lambda: "of queue 'reports': running" in said(), "a worker that runs again")
 
 
 def test_a_container_that_is_told_to_end_while_it_starts_does(deployment: Deployment) -> None:
