@@ -77,7 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--max-age", type=_seconds, default=MAX_AGE_S, metavar="S", help="the oldest sign of life (%(default)g s)"
     )
     options = parser.parse_args(arguments)
-    workers = list(read_health(options.folder))
+    try:
+        workers = list(read_health(options.folder))
+    except OSError as error:
+        print(f"{error.filename} can't be read: {error.strerror}", file=sys.stderr)  # noqa: T201 - the answer
+        return 1
     faults = [fault for worker in workers if (fault := worker.fault(options.max_age, ready=options.ready))]
     if not workers:
         faults.append(f"no worker that keeps a file in {options.folder} runs")
