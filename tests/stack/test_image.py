@@ -37,7 +37,8 @@ def build(context: Path, *arguments: str, tag: str = TAGGED) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def image(engine: None) -> Iterator[dict[str, Any]]:
-    yield build(ROOT)
+    # Not from the cache: of layers that several builds at once have made, an engine may order the files another way.
+    yield build(ROOT, "--no-cache")
     docker("image", "rm", "--force", TAGGED)
 
 
