@@ -10,7 +10,7 @@ import pytest
 from testcontainers.core.container import DockerContainer
 
 from tests.integration.observability.backends import Backends
-from tests.integration.observability.images import changed
+from tests.integration.observability.images import DOCKER, changed
 from tests.integration.observability.reference import ReferenceApp
 
 PENGUINS = Path(__file__).parents[3] / "examples" / "data" / "penguins.csv"
@@ -39,7 +39,7 @@ def told(backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("app")
     redis, jaeger, collector = backends.start_redis(), backends.start_jaeger(), backends.start_collector()
     # The reference app exports more often here, and of an exemplar each export tells once.
-    often = changed(folder, "prometheus.yaml", scrape_interval="1s", evaluation_interval="1s")
+    often = changed(folder, DOCKER / "prometheus.yaml", scrape_interval="1s", evaluation_interval="1s")
     prometheus = backends.start_prometheus(often)
     app = ReferenceApp(
         folder,

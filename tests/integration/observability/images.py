@@ -13,23 +13,26 @@ from docker.errors import ContainerError, DockerException, ImageNotFound
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("COLLECTOR", "CONFIGURATIONS", "JAEGER", "PROMETHEUS", "REDIS", "changed", "require", "run_once")
+__all__ = ("COLLECTOR", "CONFIGURATIONS", "DOCKER", "JAEGER", "PROMETHEUS", "REDIS", "changed", "require", "run_once")
 
 COLLECTOR = "otel/opentelemetry-collector-contrib:0.158.0"
 JAEGER = "jaegertracing/jaeger:2.13.0"
 PROMETHEUS = "prom/prometheus:v3.16.0"
 REDIS = "redis:8"
 
-CONFIGURATIONS = Path(__file__).parents[3] / "docker"
+CONFIGURATIONS = Path(__file__).parents[3] / "helm" / "files"
+"""What compose and the chart share."""
+DOCKER = CONFIGURATIONS.parents[1] / "docker"
+"""What is compose's alone."""
 
 
-def changed(folder: Path, name: str, **values: str) -> Path:
+def changed(folder: Path, original: Path, **values: str) -> Path:
     """Return a copy of a configuration in which each of these keys has another value."""
-    text = (CONFIGURATIONS / name).read_text()
+    text = original.read_text()
     for key, value in values.items():
         text, found = re.subn(rf"^( *{key}): .*$", rf"\1: {value}", text, flags=re.MULTILINE)
-        assert found, f"no {key} in {name}"
-    copy = folder / name
+        assert found, f"no {key} in {original.name}"
+    copy = folder / original.name
     copy.write_text(text)
     return copy
 

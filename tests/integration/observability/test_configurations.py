@@ -12,6 +12,7 @@ import pytest
 from tests.integration.observability.images import (
     COLLECTOR,
     CONFIGURATIONS,
+    DOCKER,
     JAEGER,
     PROMETHEUS,
     REDIS,
@@ -24,10 +25,10 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 IN_COLLECTOR = "/etc/otelcol-contrib/config.yaml"
 IN_JAEGER = "/etc/jaeger/config.yaml"
 IN_PROMETHEUS = {
-    CONFIGURATIONS / "prometheus.yaml": "/etc/prometheus/prometheus.yml",
+    DOCKER / "prometheus.yaml": "/etc/prometheus/prometheus.yml",
     CONFIGURATIONS / "prometheus-rules.yaml": "/etc/prometheus/prometheus-rules.yaml",
 }
-BOARDS = sorted((CONFIGURATIONS / "grafana" / "dashboards").glob("*.json"))
+BOARDS = sorted((CONFIGURATIONS / "dashboards").glob("*.json"))
 SEAM = re.compile(r"^( *)#> ", re.MULTILINE)
 
 
@@ -36,7 +37,7 @@ def validate_collector(file: Path, **environment: str) -> tuple[bool, str]:
 
 
 def test_compose_names_the_images_that_are_tested() -> None:
-    compose = (CONFIGURATIONS.parent / "compose.yaml").read_text()
+    compose = (DOCKER.parent / "compose.yaml").read_text()
 
     assert {COLLECTOR, JAEGER, PROMETHEUS, REDIS} <= set(re.findall(r"image: \$\{\w+:-([^}]+)\}", compose))
 
@@ -64,7 +65,7 @@ def test_the_collectors_is_valid_with_its_seams(tmp_path: Path) -> None:
 
 
 def test_a_component_that_is_not_there_is_told(tmp_path: Path) -> None:
-    file = changed(tmp_path, "otel-collector.yaml", receivers="[otlp, telepathy]")
+    file = changed(tmp_path, CONFIGURATIONS / "otel-collector.yaml", receivers="[otlp, telepathy]")
 
     valid, output = validate_collector(file)
 
@@ -131,7 +132,7 @@ def test_an_alert_says_what_and_why() -> None:
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
 def test_a_dashboard_asks_a_source_that_is_provisioned(path: Path) -> None:
     board: dict[str, Any] = json.loads(path.read_text())
-    sources = (CONFIGURATIONS / "grafana" / "datasources" / "datasources.yaml").read_text()
+    sources = (DOCKER / "grafana" / "datasources" / "datasources.yaml").read_text()
     uids = set(re.findall(r"^ +uid: (\w+)", sources, re.MULTILINE))
 
     assert board["uid"] == f"litestar-saq-{path.stem}"

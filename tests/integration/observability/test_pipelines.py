@@ -70,7 +70,7 @@ def groupings(node: object) -> list[tuple[set[str], list[dict[str, Any]]]]:
 
 
 def dashboard_queries() -> list[str]:
-    boards = [json.loads(path.read_text()) for path in (CONFIGURATIONS / "grafana" / "dashboards").glob("*.json")]
+    boards = [json.loads(path.read_text()) for path in (CONFIGURATIONS / "dashboards").glob("*.json")]
     return [
         target["expr"].replace("$__rate_interval", "1m")
         for board in boards
@@ -157,9 +157,8 @@ def test_every_metric_and_label_that_is_asked_for_is_there(told: Told) -> None:
 
 
 def test_what_tells_of_failure_is_there_when_the_collector_fails(backends: Backends, tmp_path: Path) -> None:
-    impatient = changed(
-        tmp_path, "otel-collector.yaml", max_interval="1s", max_elapsed_time="1s", queue_size="1", num_consumers="1"
-    )
+    values = {"max_interval": "1s", "max_elapsed_time": "1s", "queue_size": "1", "num_consumers": "1"}
+    impatient = changed(tmp_path, CONFIGURATIONS / "otel-collector.yaml", **values)
     collector = backends.start_collector(impatient, JAEGER_ENDPOINT="127.0.0.1:1")
 
     def told() -> set[str]:
