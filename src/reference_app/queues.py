@@ -54,7 +54,7 @@ def make_saq_plugin(settings: Settings) -> SAQPlugin:
             CronJob(expire_reports, cron="* * * * *", timeout=60),
             CronJob(recover_reports, cron="* * * * * */10", timeout=60),
         ],
-        concurrency=2,
+        concurrency=settings.maintenance_concurrency,
         **common,
     )
     return SAQPlugin(

@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """How many jobs of the queue `reports` a worker runs at once."""
     analysis_concurrency: int = Field(default=4, ge=1, le=100)
     """How many jobs of the queue `analysis` a worker runs at once."""
+    maintenance_concurrency: int = Field(default=2, ge=1, le=100)
+    """How many jobs of the queue `maintenance` a worker runs at once."""
     ready_timeout_s: float = Field(default=2.0, gt=0, le=60)
     """How long `/health/ready` waits for the broker."""
     health_dir: Path | None = None

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from reference_app.check import CheckError, check
+
 if TYPE_CHECKING:
     from demo.receiver import OtlpReceiver
+    from tests.e2e.conftest import Deployment
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -44,6 +47,20 @@ def wait_for_a_column(client: httpx.Client, report_id: str) -> None:
             # Eight steps: the split, six columns, the assembly.
             if line.startswith("data: ") and json.loads(line[6:])["progress"] >= 2 / 8:
                 return
+
+
+def test_the_check_finds_that_the_deployment_works(api: httpx.Client, otlp_receiver: OtlpReceiver) -> None:
+    report = check(str(api.base_url), timeout_s=TIMEOUT_S)
+    assert (report["status"], report["rows"]) == ("complete", 100)
+    otlp_receiver.wait_for(
+        lambda spans: any(span.trace_id == report["trace_id"] for span in spans), timeout_s=TIMEOUT_S
+    )
+
+
+def test_the_check_tells_that_no_worker_runs(deployment: Deployment) -> None:
+    deployment.start_api()
+    with pytest.raises(CheckError, match="is queued still: does a worker of each queue run"):
+        check(deployment.url, timeout_s=1)
 
 
 def test_a_report_is_one_trace_through_all_processes(api: httpx.Client, otlp_receiver: OtlpReceiver) -> None:

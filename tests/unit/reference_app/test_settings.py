@@ -95,6 +95,7 @@ WRONG = [
     ("SHUTDOWN_GRACE_S", "a while", "SHUTDOWN_GRACE_S is 'a while'"),
     ("READY_TIMEOUT_S", "0", "READY_TIMEOUT_S is '0', but should be greater than 0"),
     ("ANALYSIS_CONCURRENCY", "0", "ANALYSIS_CONCURRENCY is '0'"),
+    ("MAINTENANCE_CONCURRENCY", "many", "MAINTENANCE_CONCURRENCY is 'many'"),
     ("REDIS_URL", f"mysql://root:{SECRET}@db", "REDIS_URL .* should be a URL that begins with redis://"),
     ("REDIS_URL", f"redis://:{SECRET}@host:port", "REDIS_URL is not usable"),
     ("REDIS_URL", f"embedded://u:{SECRET}@x", "REDIS_URL is not usable"),
