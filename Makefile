@@ -11,7 +11,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 WITH_DEMO := pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down secrets test test-stack test-template template test-image lint format build bench pictures lock clean app-environment environment
+.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-template template test-image lint format build bench pictures lock clean app-environment environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,8 +29,14 @@ down: ## Stop the deployment and remove its containers (ARGS="--volumes" for wha
 secrets: ## Make a password for the deployment's broker in secrets/, unless there is one
 	@docker/make-secrets
 
-test: environment ## Run the tests, but those of containers and of the template, in JOBS=4 processes (ARGS="tests/unit -k name")
+test: environment chart-tools ## Run the tests, but those of containers and of the template, in JOBS=4 processes (ARGS="tests/unit -k name")
 	@exec $(RUN) pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/stack --ignore tests/template $(ARGS)
+
+chart: environment chart-tools ## Check the chart: lint, render, validate, and plant mistakes that this must find
+	@exec $(RUN) pytest --numprocesses $(JOBS) $(or $(ARGS),tests/chart)
+
+chart-readme: environment chart-tools ## Make the tables of helm/README.md from the comments of helm/values.yaml
+	@helm/make-readme
 
 test-stack: environment ## Run the tests of the deployment: containers that are killed, restarted, stopped (needs Docker)
 	@exec $(RUN) pytest $(or $(ARGS),tests/stack)
@@ -74,6 +80,9 @@ lock: environment ## Lock the requirements anew (ARGS="--upgrade" for the newest
 
 clean: ## Remove the environment and what was built
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
+
+chart-tools: environment
+	@requirements/chart/install.sh
 
 app-environment:
 	@requirements/install.sh app
