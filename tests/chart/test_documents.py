@@ -23,7 +23,13 @@ def test_every_value_is_documented_and_the_table_is_that_of_the_values(tmp_path:
         timeout=60,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert (tmp_path / "helm" / "README.md").read_text() == (CHART / "README.md").read_text()
+    made, there = ((folder / "README.md").read_text() for folder in (tmp_path / "helm", CHART))
+    assert _without_columns(made) == _without_columns(there)
+
+
+def _without_columns(table: str) -> str:
+    """Return a table without the width of its columns, which another name of the project changes."""
+    return re.sub(r"(?<=-)-+", "", re.sub(r" +", " ", table))
 
 
 def test_the_readme_shows_the_values_for_production() -> None:
