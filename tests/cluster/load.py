@@ -1,6 +1,7 @@
 """Runs in a pod of the API, on standard input of its Python: sends files, and prints what became of their reports."""
 
-# mypy: ignore-errors
+from __future__ import annotations
+
 import asyncio
 import json
 import sys
@@ -12,7 +13,7 @@ HEADER = ",".join(f"c{column}" for column in range(COLUMNS))
 FILE = HEADER + "\n" + "".join(",".join(str(row * column) for column in range(COLUMNS)) + "\n" for row in range(ROWS))
 
 
-async def send(http):
+async def send(http: httpx.AsyncClient) -> str:
     while True:
         try:
             answer = await http.post("/reports", content=FILE, headers={"content-type": "text/csv"})
@@ -21,7 +22,7 @@ async def send(http):
             await asyncio.sleep(0.5)  # not taken: the file is still the sender's
 
 
-async def follow(http, location):
+async def follow(http: httpx.AsyncClient, location: str) -> str:
     while True:
         try:
             report = (await http.get(location)).raise_for_status().json()
@@ -32,7 +33,7 @@ async def follow(http, location):
         await asyncio.sleep(0.5)
 
 
-async def main():
+async def main() -> None:
     async with httpx.AsyncClient(base_url=URL, timeout=60) as http:
         locations = [await send(http) for _ in range(FILES)]
         print(json.dumps({"sent": len(locations)}), flush=True)
