@@ -20,9 +20,8 @@ __all__ = ("answers_names", "start_addons")
 VOLUMES = 50
 COREFILE = """
 .:53 {{
-    bind {address}
     errors
-    ready {address}:8181
+    ready
     kubernetes cluster.local in-addr.arpa {{
         kubeconfig {kubeconfig}
     }}
@@ -32,13 +31,14 @@ COREFILE = """
 
 
 def start_addons(machine: Machine, programs: Path, keys: Keys, kubectl: Callable[..., str]) -> None:
-    """Start the processes and create their resources; neither is waited for."""
-    _start_names(machine, programs, keys)
-    _start_metrics(machine, programs, keys)
+    """Create the resources and start the processes, which are not waited for."""
     resources = Path(__file__).with_name("addons.yaml").read_text()
     kubectl("apply", "--filename=-", stdin=resources.replace("ADDRESS", machine.address).replace("DNS", DNS_ADDRESS))
     kubectl("apply", f"--filename={programs / 'definitions' / 'metrics-server'}")
     kubectl("apply", "--filename=-", stdin=json.dumps(_volumes(machine)))
+    # They end at once where they may not read what they need.
+    _start_names(machine, programs, keys)
+    _start_metrics(machine, programs, keys)
 
 
 def answers_names(machine: Machine) -> bool:
@@ -50,7 +50,7 @@ def answers_names(machine: Machine) -> bool:
 
 def _start_names(machine: Machine, programs: Path, keys: Keys) -> None:
     file = machine.folder / "Corefile"
-    file.write_text(COREFILE.format(address=machine.address, kubeconfig=keys.kubeconfig("coredns")))
+    file.write_text(COREFILE.format(kubeconfig=keys.kubeconfig("coredns")))
     machine.start("coredns", str(programs / "coredns"), f"-conf={file}")
 
 
@@ -67,6 +67,7 @@ def _start_metrics(machine: Machine, programs: Path, keys: Keys) -> None:
         "--kubelet-insecure-tls",
         "--kubelet-preferred-address-types=InternalIP",
         "--metric-resolution=10s",
+        "--kubelet-request-timeout=5s",
     )
 
 

@@ -115,14 +115,15 @@ def missing_tools() -> list[str]:
 def _is_up(machine: Machine, cluster: Cluster) -> bool:
     """Whether the node is ready, names resolve, and figures are there: without those no namespace is deleted."""
     machine.check()
-    kinds = {"node": "Ready", "apiservice/v1beta1.metrics.k8s.io": "Available"}
-    return answers_names(machine) and all(_has(cluster, kind, condition) for kind, condition in kinds.items())
+    assert answers_names(machine), "CoreDNS is not ready"
+    _require(cluster, "nodes", "Ready")
+    _require(cluster, "apiservices", "Available")
+    return True
 
 
-def _has(cluster: Cluster, kind: str, condition: str) -> bool:
-    found = json.loads(cluster.kubectl("get", kind, "--output=json"))
-    items = found.get("items", [found])
-    conditions = [
-        {one["type"]: one["status"] for one in item.get("status", {}).get("conditions", [])} for item in items
-    ]
-    return bool(items) and all(one.get(condition) == "True" for one in conditions)
+def _require(cluster: Cluster, kind: str, condition: str) -> None:
+    found = json.loads(cluster.kubectl("get", kind, "--output=json"))["items"]
+    assert found, f"no {kind}"
+    for item in found:
+        is_so = [one["status"] == "True" for one in item["status"].get("conditions", []) if one["type"] == condition]
+        assert is_so == [True], f"{item['metadata']['name']}: {item['status']}"

@@ -39,11 +39,11 @@ class Keys:
         self._authority = trustme.CA(organization_name="cluster")
         self._authority.cert_pem.write_to_path(self.authority)
         self._write(self._authority, "apiserver", address, *names)
-        self._write(self._authority, "kubelet-client", user="apiserver", group="system:masters")
+        self._write(self._authority, "kubelet-client", "apiserver", user="apiserver", group="system:masters")
         # What comes through the API server is believed to be from whom it says, so this is another authority.
         proxy = trustme.CA(organization_name="front proxy")
         proxy.cert_pem.write_to_path(self.path("front-proxy-authority.crt"))
-        self._write(proxy, "front-proxy", user="front-proxy")
+        self._write(proxy, "front-proxy", "front-proxy", user="front-proxy")
         self._write_tokens(node)
 
     @property
