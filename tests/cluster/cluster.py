@@ -7,74 +7,111 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.cluster.addons import answers_names, start_addons
 from tests.cluster.control_plane import start_control_plane
+from tests.cluster.keda import start_keda
 from tests.cluster.machine import Machine, run
-from tests.cluster.node import start_node
+from tests.cluster.node import Images, start_node
 from tests.cluster.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-__all__ = ("ROOT", "Cluster", "given_cluster", "missing_tools", "own_cluster")
+    from tests.cluster.keys import Keys
+
+__all__ = ("ROOT", "Cluster", "missing_tools", "own_cluster")
 
 ROOT = Path(__file__).parents[2]
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a cluster of ours is made of."""
+
+    machine: Machine
+    programs: Path
+    keys: Keys
+    images: Images
+
+
+@dataclass(frozen=True)
 class Cluster:
     """A running cluster.
 
     Args:
         kubeconfig: the administrator's file.
-        load: takes the archive of an image; None where nodes pull from a registry.
-        definitions: the folder with others' custom resources; None where the cluster is not ours to add them to.
+        parts: None where the cluster was given: its nodes pull their images, and its administrator adds what it has.
     """
 
-    def __init__(
-        self, kubeconfig: Path, load: Callable[[Path], None] | None = None, definitions: Path | None = None
-    ) -> None:
-        self.kubeconfig = kubeconfig
-        self._load = load
-        self._definitions = definitions
-        self._loaded: set[tuple[str, str]] = set()
-        self._env = {**_environment(), "KUBECONFIG": str(kubeconfig)}
+    kubeconfig: Path
+    parts: Parts | None = None
+    _loaded: set[tuple[str, str]] = field(default_factory=set)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, within_s: float = 300.0) -> str:
         """Run a command of kubectl; return what it printed, or fail with what it said."""
-        return run("kubectl", *arguments, stdin=stdin, env=self._env, within_s=within_s)
+        return run("kubectl", *arguments, stdin=stdin, env=self._environment(), within_s=within_s)
 
     def helm(self, *arguments: str, stdin: str | None = None, within_s: float = 300.0) -> str:
         """Run a command of helm; return what it printed, or fail with what it said."""
-        return run("helm", *arguments, stdin=stdin, env=self._env, within_s=within_s)
+        return run("helm", *arguments, stdin=stdin, env=self._environment(), within_s=within_s)
 
     def load_image(self, name: str) -> None:
         """Put an image of the local Docker engine onto the node, unless it is there.
 
-        Pods name it as Docker does, with `imagePullPolicy: IfNotPresent` where the tag is `latest`.
+        Pods name it as Docker does; where its tag is `latest` they need `imagePullPolicy: IfNotPresent`.
         """
+        if self.parts is None:
+            return
         image = (name, run("docker", "image", "inspect", "--format={{.Id}}", name))
-        if self._load is None or image in self._loaded:
+        if image in self._loaded:
             return
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder, "image.tar")
             run("docker", "save", f"--output={archive}", name)
-            self._load(archive)
+            self.parts.images.load(archive)
         self._loaded.add(image)
 
     def define(self, owner: str) -> None:
-        """Add the custom resources of `keda`, `prometheus` or `gateway`; their controllers are not there.
+        """Add the custom resources of `keda`, `prometheus` or `gateway`, without their controllers."""
+        if self.parts is None:
+            return
+        folder = self.parts.programs / "definitions" / owner
+        # Some are larger than what an applied resource may be annotated with.
+        applied = self.kubectl("apply", "--server-side", f"--filename={folder}", "--output=name").split()
+        self.kubectl("wait", "--for=condition=Established", *applied)
 
-        Does nothing in a cluster that was given.
-        """
-        if self._definitions is not None:
-            # Some are larger than what an applied resource may be annotated with.
-            applied = self.kubectl(
-                "apply", "--server-side", f"--filename={self._definitions / owner}", "--output=name"
-            ).split()
-            self.kubectl("wait", "--for=condition=Established", *applied)
+    def start_keda(self) -> None:
+        """Add KEDA, definitions included, and wait until it answers; call it once."""
+        if self.parts is None:
+            return
+        self.define("keda")
+        start_keda(self.parts.machine, self.parts.programs, self.parts.keys, self.kubectl)
+        until(self.is_up, "KEDA")
+
+    def is_up(self) -> bool:
+        """Whether nodes are ready and services of the API there; without those no namespace is deleted."""
+        if self.parts is not None:
+            self.parts.machine.check()
+            assert answers_names(self.parts.machine), "CoreDNS is not ready"
+        self._require("nodes", "Ready")
+        self._require("apiservices", "Available")
+        return True
+
+    def _require(self, kind: str, condition: str) -> None:
+        found = json.loads(self.kubectl("get", kind, "--output=json"))["items"]
+        assert found, f"no {kind}"
+        for item in found:
+            met = [one["status"] == "True" for one in item["status"].get("conditions", []) if one["type"] == condition]
+            assert met == [True], f"{item['metadata']['name']}: {item['status']}"
+
+    def _environment(self) -> dict[str, str]:
+        # A proxy does not lead to a cluster of this machine.
+        direct = {"NO_PROXY": "*", "no_proxy": "*"} if self.parts else {}
+        return {**_environment(), **direct, "KUBECONFIG": str(self.kubeconfig)}
 
 
 @contextlib.contextmanager
@@ -85,45 +122,21 @@ def own_cluster(programs: Path) -> Iterator[Cluster]:
         machine = stack.enter_context(Machine(folder, "node").up())
         keys = start_control_plane(machine, programs)
         images = start_node(machine, programs, keys)
-        cluster = Cluster(Path(keys.kubeconfig("admin")), images.load, programs / "definitions")
+        cluster = Cluster(Path(keys.kubeconfig("admin")), Parts(machine, programs, keys, images))
         start_addons(machine, programs, keys, cluster.kubectl)
-        until(lambda: _is_up(machine, cluster), "the cluster", 120)
+        until(cluster.is_up, "the cluster", 120)
         yield cluster
         machine.check()
 
 
-@contextlib.contextmanager
-def given_cluster(kubeconfig: Path) -> Iterator[Cluster]:
-    """Use a cluster that is there; the images must be where its nodes find them."""
-    yield Cluster(kubeconfig)
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment in which kubectl and helm are found, the project's own ones first."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "HELM_"))}
-    env["PATH"] = os.pathsep.join([str(ROOT / ".venv" / "tools"), env.get("PATH", os.defpath)])
-    # The cluster is on this machine.
-    env["NO_PROXY"] = env["no_proxy"] = "*"
-    return env
-
-
 def missing_tools() -> list[str]:
+    """Return which of kubectl and helm are not found."""
     path = _environment()["PATH"]
     return [name for name in ("kubectl", "helm") if shutil.which(name, path=path) is None]
 
 
-def _is_up(machine: Machine, cluster: Cluster) -> bool:
-    """Whether the node is ready, names resolve, and figures are there: without those no namespace is deleted."""
-    machine.check()
-    assert answers_names(machine), "CoreDNS is not ready"
-    _require(cluster, "nodes", "Ready")
-    _require(cluster, "apiservices", "Available")
-    return True
-
-
-def _require(cluster: Cluster, kind: str, condition: str) -> None:
-    found = json.loads(cluster.kubectl("get", kind, "--output=json"))["items"]
-    assert found, f"no {kind}"
-    for item in found:
-        is_so = [one["status"] == "True" for one in item["status"].get("conditions", []) if one["type"] == condition]
-        assert is_so == [True], f"{item['metadata']['name']}: {item['status']}"
+def _environment() -> dict[str, str]:
+    """Return the environment of kubectl and helm, in which the project's own ones come first."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "HELM_"))}
+    env["PATH"] = os.pathsep.join([str(ROOT / ".venv" / "tools"), env.get("PATH", os.defpath)])
+    return env

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster import ROOT, Cluster, given_cluster, missing_tools, own_cluster
+from tests.cluster.cluster import ROOT, Cluster, missing_tools, own_cluster
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,7 +29,15 @@ def cluster() -> Iterator[Cluster]:
         with own_cluster(programs) as running:
             yield running
     elif given := os.environ.get("KUBECONFIG"):
-        with given_cluster(Path(given)) as running:
-            yield running
+        yield Cluster(Path(given))
     else:
         pytest.skip("no cluster: set KUBECONFIG")
+
+
+@pytest.fixture(scope="session")
+def keda(cluster: Cluster) -> Cluster:
+    """The same cluster, with KEDA; one that was given has it or makes the test skip."""
+    cluster.start_keda()
+    if "keda.sh/v1alpha1" not in cluster.kubectl("api-versions"):
+        pytest.skip("the given cluster has no KEDA")
+    return cluster

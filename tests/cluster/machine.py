@@ -163,7 +163,7 @@ class Machine:
     def _make_cgroups(self) -> None:
         for hierarchy in CGROUPS.iterdir():
             if (hierarchy / "cgroup.procs").exists():
-                (hierarchy / self.cgroup).mkdir()
+                (hierarchy / self.cgroup).mkdir(exist_ok=True)  # one that was killed leaves it, empty
 
     def _remove_cgroups(self) -> None:
         for top in CGROUPS.glob(f"*/{self.cgroup}"):
