@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ("ROOT", "Cluster", "missing_tools", "own_cluster")
 
 ROOT = Path(__file__).parents[2]
+# By which kubectl and helm are told where to keep things.
+KEPT = ("KUBECACHEDIR", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,12 @@ class Cluster:
             assert met == [True], f"{item['metadata']['name']}: {item['status']}"
 
     def _environment(self) -> dict[str, str]:
-        # A proxy does not lead to a cluster of this machine.
-        direct = {"NO_PROXY": "*", "no_proxy": "*"} if self.parts else {}
-        return {**_environment(), **direct, "KUBECONFIG": str(self.kubeconfig)}
+        env = {**_environment(), "KUBECONFIG": str(self.kubeconfig)}
+        if self.parts is None:
+            return env
+        # No proxy leads to a cluster of this machine, and what is kept of it must not be taken for the next one's.
+        kept = {name: str(self.parts.machine.folder / name) for name in KEPT}
+        return {**env, **kept, "NO_PROXY": "*", "no_proxy": "*"}
 
 
 @contextlib.contextmanager
