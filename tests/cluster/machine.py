@@ -161,16 +161,23 @@ class Machine:
         self.run("ip", "route", "add", "default", "via", gateway)
 
     def _make_cgroups(self) -> None:
-        for hierarchy in CGROUPS.iterdir():
-            if (hierarchy / "cgroup.procs").exists():
-                (hierarchy / self.cgroup).mkdir(exist_ok=True)  # one that was killed leaves it, empty
+        for hierarchy in _hierarchies():
+            (hierarchy / self.cgroup).mkdir(exist_ok=True)  # one that was killed leaves it, empty
 
     def _remove_cgroups(self) -> None:
-        for top in CGROUPS.glob(f"*/{self.cgroup}"):
+        for hierarchy in _hierarchies():
+            top = hierarchy / self.cgroup
             groups = sorted((group for group in top.rglob("*") if group.is_dir()), reverse=True)
             for group in [*groups, top]:
                 # The kernel gives up a group shortly after its last process.
                 until(functools.partial(_is_removed, group), f"the end of {group}", 10)
+
+
+def _hierarchies() -> list[Path]:
+    """Return where groups are made: one place, or each controller's of the old kind."""
+    if (CGROUPS / "cgroup.procs").exists():
+        return [CGROUPS]
+    return [folder for folder in CGROUPS.iterdir() if (folder / "cgroup.procs").exists()]
 
 
 def _is_removed(group: Path) -> bool:

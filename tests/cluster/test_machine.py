@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces are root's
 
 def _traces(machine: Machine) -> list[str]:
     """Return what this machine has of the other one."""
-    groups = [str(group) for group in Path("/sys/fs/cgroup").glob(f"*/{machine.cgroup}*")]
+    groups = [str(group) for group in Path("/sys/fs/cgroup").glob(f"**/{machine.cgroup}")]
     links = [link.name for link in Path("/sys/class/net").iterdir() if link.name == machine.cgroup]
     processes = [process.name() for process in psutil.process_iter() if _names(process, machine)]
     return groups + links + processes + [line for line in run("mount").splitlines() if str(machine.folder) in line]
