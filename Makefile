@@ -11,7 +11,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 WITH_DEMO := pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-template template test-image lint format build bench pictures lock clean app-environment environment
+.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench pictures lock clean app-environment environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,8 +29,8 @@ down: ## Stop the deployment and remove its containers (ARGS="--volumes" for wha
 secrets: ## Make a password for the deployment's broker in secrets/, unless there is one
 	@docker/make-secrets
 
-test: environment chart-tools ## Run the tests, but those of containers and of the template, in JOBS=4 processes (ARGS="tests/unit -k name")
-	@exec $(RUN) pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/stack --ignore tests/template $(ARGS)
+test: environment chart-tools ## Run the tests, but those of containers, of the cluster and of the template, in JOBS=4 processes (ARGS="tests/unit -k name")
+	@exec $(RUN) pytest --numprocesses $(JOBS) --dist loadfile --ignore tests/stack --ignore tests/cluster --ignore tests/template $(ARGS)
 
 chart: environment chart-tools ## Check the chart: lint, render, validate, and plant mistakes that this must find
 	@exec $(RUN) pytest --numprocesses $(JOBS) $(or $(ARGS),tests/chart)
@@ -40,6 +40,9 @@ chart-readme: environment chart-tools ## Make the tables of helm/README.md from 
 
 test-stack: environment ## Run the tests of the deployment: containers that are killed, restarted, stopped (needs Docker)
 	@exec $(RUN) pytest $(or $(ARGS),tests/stack)
+
+test-cluster: environment chart-tools ## Run the tests in a Kubernetes cluster: that of .ci/cluster, which needs root, or of KUBECONFIG
+	@exec $(RUN) pytest $(or $(ARGS),tests/cluster)
 
 test-image: ## Run the tests of processes in a container of IMAGE (python:3.13-slim-trixie)
 	@.ci/test-image $(IMAGE) $(ARGS)
