@@ -29,7 +29,13 @@ def start_keda(machine: Machine, programs: Path, keys: Keys, kubectl: Callable[.
     kubectl("apply", "--filename=-", stdin=resources.replace("ADDRESS", machine.address))
     certificates = _certificates(machine)
     config = keys.kubeconfig("admin")
-    environment = {**os.environ, "KUBECONFIG": config, "WATCH_NAMESPACE": "", "POD_NAMESPACE": "keda"}
+    environment = {
+        **os.environ,
+        "KUBECONFIG": config,
+        "WATCH_NAMESPACE": "",
+        "POD_NAMESPACE": "keda",
+        "KEDA_CLUSTER_OBJECT_NAMESPACE": "keda",
+    }
     machine.start(
         "keda-operator",
         str(programs / "keda-operator"),
