@@ -46,7 +46,7 @@ def rename(text: str, name: str, *, of_library: bool) -> str:
         (r"\bREFERENCE_", f"{name.upper()}_"),
         (r"(?<![\w-])reference-(?=[a-z])", f"{slug}-"),
         (r"(?<=service\.namespace=)reference\b", slug),
-        (r"(?<=\bnamespace: )reference\b", slug),
+        (r"(?<=\bnamespace: )reference\b|(?<=`)reference(?=`)", slug),
     ]
     if not of_library:
         rules += [
