@@ -165,6 +165,8 @@ def cases(cluster: Cluster) -> Iterator[Cluster]:
     for owner in ("keda", "prometheus", "gateway"):
         cluster.define(owner)
     cluster.kubectl("apply", "--filename=-", stdin=NAMESPACE.format(name="cases"))
+    # A pod is only looked at where its account is there.
+    cluster.kubectl("create", "serviceaccount", "reports", "--namespace=cases")
     yield cluster
     cluster.kubectl("delete", "namespace", "cases")
 
@@ -174,7 +176,6 @@ def test_the_api_server_takes_all_that_is_rendered(cases: Cluster, path: Any) ->
     kinds = [f"monitoring.coreos.com/v1{kind}" for kind in ("", "/ServiceMonitor", "/PodMonitor", "/PrometheusRule")]
     known = [part for kind in kinds for part in ("--api-versions", kind)]
     text = cases.helm("template", "reports", str(CHART), "--namespace=cases", f"--values={path}", *known)
-    # What has no namespace of its own.
     strict = ("--namespace=cases", "--validate=strict", "--warnings-as-errors", "--dry-run=server")
     told = cases.kubectl("apply", *strict, "--filename=-", stdin=text)
     assert len(told.splitlines()) == len(re.findall(r"^kind: ", text, re.MULTILINE))
