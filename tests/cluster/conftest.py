@@ -1,4 +1,8 @@
-"""One cluster for all tests of this folder."""
+"""One cluster for all tests of this folder.
+
+A test takes `cluster` or `keda`, loads the images of its pods (`load_image`), adds others' custom resources that it
+needs (`define`), works in namespaces of its own by `kubectl` and `helm`, and deletes those.
+"""
 
 from __future__ import annotations
 
