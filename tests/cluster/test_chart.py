@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.release import CHART, IMAGES, NAMESPACE, Release
@@ -157,6 +159,48 @@ def test_keda_scales_by_what_waits_and_runs(keda: Cluster, release: Release, poo
     # One a minute, and the last one stays.
     until(lambda: len(release.pods("worker-analysis")) == 1, "one pod", 240)
     release.put()
+
+
+@pytest.fixture
+def elsewhere(release: Release, tmp_path: Path) -> Iterator[None]:
+    """A Redis that is reached by TLS, with its secrets."""
+    authority = trustme.CA()
+    server = authority.issue_cert("elsewhere.csv.svc")
+    files = {"ca.crt": authority.cert_pem, "tls.crt": server.cert_chain_pems[0], "tls.key": server.private_key_pem}
+    for name, blob in files.items():
+        blob.write_to_path(str(tmp_path / name))
+    secret = ("create", "secret", "generic")
+    release.kubectl(*secret, "elsewhere-tls", *(f"--from-file={tmp_path / name}" for name in ("tls.crt", "tls.key")))
+    release.kubectl(*secret, "elsewhere-ca", f"--from-file={tmp_path / 'ca.crt'}")
+    release.kubectl(*secret, "elsewhere", "--from-literal=password=pass-word")
+    manifest = Path(__file__).with_name("elsewhere.yaml")
+    release.kubectl("apply", f"--filename={manifest}")
+    release.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/redis")
+    yield
+    release.put()
+    release.kubectl("delete", f"--filename={manifest}", "--grace-period=1")
+    release.kubectl("delete", "secret", "elsewhere", "elsewhere-ca", "elsewhere-tls")
+
+
+def test_it_uses_a_redis_that_is_elsewhere_by_tls(keda: Cluster, release: Release, elsewhere: None) -> None:
+    external = {
+        "host": "elsewhere.csv.svc",
+        "port": 6380,
+        "db": 2,
+        "tls": True,
+        "caSecret": "elsewhere-ca",
+        "username": "reports",
+        "existingSecret": "elsewhere",
+    }
+    workers = {"analysis": {"autoscaling": {"type": "keda"}}}
+    release.put({"redis": {"enabled": False, "external": external}, "workers": workers})
+    assert not release.get("statefulsets")
+    assert "The report" in release.helm("test", "--logs", "--timeout=3m")
+    # KEDA has asked it for the jobs.
+    release.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "scaledobject/reports-worker-analysis")
+    release.kubectl(
+        "wait", "--for=condition=ScalingActive", "--timeout=60s", "horizontalpodautoscaler/reports-worker-analysis"
+    )
 
 
 @pytest.fixture(scope="module")
