@@ -30,6 +30,7 @@ class Scaler(Protocol):
     @property
     def first(self) -> int:
         """How many pods are ready at the begin."""
+        raise NotImplementedError
 
     def start(self, env: Environment, group: WorkerGroup) -> None:
         """Begin to set them."""
