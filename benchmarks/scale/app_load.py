@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import math
 import os
-import random
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +14,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from benchmarks.scale.children import cpu_s, memory_bytes, started
+from benchmarks.scale.made_file import make_csv
 from benchmarks.scale.server import Used, read_server, used_between
 from benchmarks.scale.span_counter import Counted, SpanCounter
 from demo.client import ApiClient
@@ -170,23 +168,6 @@ async def running_app(
             await api.wait_until_ready()
             await running.complete([ROOT / "examples" / "data" / "penguins.csv"])
         yield running
-
-
-def make_csv(columns: int, rows: int, seed: int) -> str:
-    """Return a file with numbers, times and words in turn."""
-    rng = random.Random(seed)  # noqa: S311 - made-up data
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(f"column {at}" for at in range(columns))
-    kinds = (
-        lambda: f"{rng.gauss(50, 10):.2f}",
-        lambda: rng.choice(("red", "green", "blue", "black", "white")),
-        lambda: str(rng.randrange(10_000)),
-        lambda: f"2026-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}",
-    )
-    for _ in range(rows):
-        writer.writerow(kinds[at % len(kinds)]() for at in range(columns))
-    return text.getvalue()
 
 
 def _environment(redis_url: str, endpoint: str) -> dict[str, str]:

@@ -25,7 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "benchmarks" / "scale_figures.json"
 PAGE = ROOT / "docs" / "scale.md"
 _PACKAGES = ("litestar-saq", "saq", "redis", "hiredis", "opentelemetry-sdk", "litestar")
-_KB, _MB = 1000, 1_000_000
+_KB, _MB, _GB = 1000, 1_000_000, 1_000_000_000
+_DAY_S = 86_400
+_REPORTS_A_DAY = (1000, 10_000, 100_000)
 
 
 class Figures:
@@ -62,8 +64,13 @@ class Figures:
 
     def markdown(self) -> str:
         """Return the page's tables."""
-        parts = (self._redis(), self._workers(), self._traces(), self._circumstances())
-        return "\n\n".join(parts)
+        parts = (
+            ("One Redis:", self._redis()),
+            ("One worker:", self._workers()),
+            ("Traces:", self._traces()),
+            ("A day, spread evenly:", self._volumes()),
+        )
+        return "\n\n".join([*(text for part in parts for text in part), self._circumstances()])
 
     def _redis(self) -> str:
         no_op, column = self.summary["no_op"], self.summary["column"]
@@ -115,6 +122,33 @@ class Figures:
         ]
         jaeger = f"Jaeger's memory, {JAEGER_SPAN_BYTES / _KB:.0f} kB a span"
         titles = ("columns of a report", "spans", "OTLP", "with gzip", "a span", "with gzip", jaeger)
+        return markdown_table(titles, rows)
+
+    def _volumes(self) -> str:
+        report = min(self.summary["reports"], key=lambda one: one["columns"])
+        rows = [
+            (
+                f"{count:,}",
+                f"{count * report['columns'] / _DAY_S:.1f}",
+                f"{count * report['analysis_cpu_s'] / 3600:.1f}",
+                f"{count * report['server_s'] / _DAY_S * 100:.1f} %",
+                f"{count * report['redis_bytes'] / _GB:.2f} GB",
+                f"{count * report['spans'] / _DAY_S:.0f}",
+                f"{count * report['plain_bytes'] / _GB:.2f} GB",
+                f"{count * report['sent_bytes'] / _GB:.2f} GB",
+            )
+            for count in _REPORTS_A_DAY
+        ]
+        titles = (
+            f"reports of {report['columns']:.0f} columns a day",
+            "columns/s",
+            "core-hours of `analysis`",
+            "of Redis' core",
+            "Redis, kept a day",
+            "spans/s",
+            "OTLP a day",
+            "with gzip",
+        )
         return markdown_table(titles, rows)
 
     def _circumstances(self) -> str:

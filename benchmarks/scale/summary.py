@@ -44,7 +44,7 @@ def summarize(measured: Measurements) -> dict[str, Any]:
         "idle_worker": _idle_worker(measured),
         "worker": _worker(measured.rounds),
         "app_worker": _app_worker(measured),
-        "reports": [_report(load) for load in measured.reports],
+        "reports": [_report(load, measured.app_idle.server) for load in measured.reports],
         "cron_spans_per_hour": measured.app_idle.cron_spans / measured.app_idle.server.wall_s * 3600,
     }
 
@@ -120,8 +120,9 @@ def _app_worker(measured: Measurements) -> dict[str, float]:
     }
 
 
-def _report(load: ReportLoad) -> dict[str, float]:
+def _report(load: ReportLoad, idle: Used) -> dict[str, float]:
     traces, reports = load.traces, load.reports
+    server_s = load.server.cpu_s - idle.cpu_s * load.server.wall_s / idle.wall_s
     return {
         "columns": load.columns,
         "rows": load.rows,
@@ -132,4 +133,6 @@ def _report(load: ReportLoad) -> dict[str, float]:
         "sent_bytes_per_span": traces.sent_bytes / traces.spans,
         "jaeger_bytes": traces.spans / reports * JAEGER_SPAN_BYTES,
         "redis_bytes": load.server.memory_bytes / reports,
+        "server_s": server_s / reports,
+        "analysis_cpu_s": load.analysis_cpu_s / reports,
     }
