@@ -115,7 +115,9 @@ class CpuScaler:
     cores_per_slot: float
     """What a slot uses that works."""
     cores_requested: float = 1.0
-    """By a pod; it can't use more of them, either: a worker is one Python process."""
+    """By a pod; what it uses is a share of that."""
+    cores_at_most: float = 1.0
+    """What a pod can use: a worker is one Python process."""
     up: Rules = DEFAULT_UP
     down: Rules = DEFAULT_DOWN
 
@@ -141,7 +143,7 @@ class CpuScaler:
                 counters[pod] = [*kept, (env.now, pod.worked_s(env.now))]
                 (begin, before), (end, after) = counters[pod][0], counters[pod][-1]
                 if pod.ready_s is not None and end > begin:
-                    cores = min((after - before) / (end - begin) * self.cores_per_slot, self.cores_requested)
+                    cores = min((after - before) / (end - begin) * self.cores_per_slot, self.cores_at_most)
                     used[pod] = cores / self.cores_requested
             yield env.timeout(_SCRAPE_S)
 

@@ -1,4 +1,4 @@
-"""The kinds of jobs and the settings that are compared."""
+"""The kinds of jobs, and the settings that are compared: the chart's values, and what one might set instead."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ __all__ = ("CONCURRENCY", "MOST", "SHOWN", "Kind", "Setting", "make_kinds", "mak
 
 CONCURRENCY = 4
 MOST = 10
+_CORES_REQUESTED = 0.25
+"""By a pod of the chart's group `analysis`."""
 _ONE_A_MINUTE = Rules(window_s=300, policies=(Policy(period_s=60, pods=1),))
 _ALL_AT_ONCE = Rules(window_s=60, policies=(Policy(period_s=15, percent=100),))
 _TO_THE_MOST = Rules(window_s=0, policies=(Policy(period_s=15, pods=MOST),))
@@ -88,10 +90,11 @@ def make_kinds(column: Service, column_cpu_s: float) -> list[Kind]:
 def make_settings(kind: Kind) -> list[Setting]:
     """Return the settings, for a kind of jobs."""
     planned, five_times = _keda(1), _keda(5)
+    cpu = CpuScaler(most=MOST, cores_per_slot=kind.cores_per_slot, cores_requested=_CORES_REQUESTED, down=_ONE_A_MINUTE)
     return [
         Setting(title="2 pods, fixed", scaler=FixedNumber(replicas=2)),
         Setting(title=f"{MOST} pods, fixed", scaler=FixedNumber(replicas=MOST)),
-        Setting(title="HPA, CPU 70 %", scaler=CpuScaler(most=MOST, cores_per_slot=kind.cores_per_slot)),
+        Setting(title="HPA, CPU 70 %", scaler=cpu),
         Setting(title="KEDA 4", scaler=planned),
         Setting(title="KEDA 4, queued jobs alone", scaler=_keda(1, count_active=False)),
         Setting(title="KEDA 4, quick up and down", scaler=_keda(1, up=_TO_THE_MOST, down=_ALL_AT_ONCE)),
