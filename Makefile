@@ -58,7 +58,7 @@ bench: environment ## Measure what telemetry costs, in some minutes (ARGS="--job
 scale: environment ## Measure what one Redis and one worker carry, in some minutes (ARGS="--jobs 2000 --rounds 1 --reports 10")
 	@exec $(RUN) benchmarks.scale $(ARGS)
 
-simulate: environment ## Simulate a day of the autoscaler's settings, with what make scale measured (ARGS="--seed 2")
+simulate: environment ## Simulate three days of the autoscaler's settings, with what make scale measured (ARGS="--days 1 --seed 2")
 	@exec $(RUN) benchmarks.autoscaling $(ARGS)
 
 pictures: environment ## Make the README's pictures from a real run (needs Chromium)

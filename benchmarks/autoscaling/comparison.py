@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.autoscaling.picture import BUCKET_S, draw_waits
-from benchmarks.autoscaling.settings import SHOWN
+from benchmarks.autoscaling.picture import draw_waits
+from benchmarks.autoscaling.settings import CONCURRENCY, SHOWN
 from benchmarks.page import markdown_table, write_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.autoscaling.load import Job
-    from benchmarks.autoscaling.settings import Kind, Setting
-    from benchmarks.autoscaling.simulation import Outcome
+    from benchmarks.autoscaling.day import Day
+    from benchmarks.autoscaling.settings import Kind
 
-__all__ = ("Comparison", "Row")
+__all__ = ("Comparison", "Row", "shown_s")
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "benchmarks" / "autoscaling.json"
@@ -30,45 +30,49 @@ _TITLES = (
     "setting",
     *(f"{share} wait at most" for share in _SHARES),
     "batch",
-    "pods",
-    "pod-hours",
-    "scalings",
-    "jobs cut off",
+    "pods at most",
+    "pod-hours a day",
+    "scalings a day",
+    "cut off a day",
 )
+_EXACT_BELOW = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What a setting gives."""
+    """What a setting gives, over several days."""
 
     setting: str
     waits_s: dict[str, float]
     batch_s: float
+    """Of the slowest day."""
     most_pods: int
     pod_hours: float
-    scalings: int
-    cut: int
+    scalings: float
+    cut: float
     slowest_s: list[float]
-    """In each `BUCKET_S` of the day."""
+    """Of the first day."""
 
     @classmethod
-    def of(cls, setting: Setting, outcome: Outcome) -> Row:
-        """Sum an outcome up."""
+    def of(cls, setting: str, days: Sequence[Day]) -> Row:
+        """Sum days up: waits together, the rest as a day's mean."""
+        waits = sorted(wait for day in days for wait in day.waits_s)
         return cls(
-            setting=setting.title,
-            waits_s={name: round(outcome.percentile(share), 2) for name, share in _SHARES.items()},
-            batch_s=round(outcome.batch_s, 1),
-            most_pods=outcome.most_pods,
-            pod_hours=round(outcome.pod_hours, 1),
-            scalings=outcome.scalings,
-            cut=outcome.cut,
-            slowest_s=[round(wait, 2) for wait in outcome.slowest_by(BUCKET_S)],
+            setting=setting,
+            waits_s={name: round(percentile(waits, share), 2) for name, share in _SHARES.items()},
+            batch_s=round(max(day.batch_s for day in days), 1),
+            most_pods=max(day.most_pods for day in days),
+            pod_hours=round(fmean(day.pod_hours for day in days), 1),
+            scalings=round(fmean(day.scalings for day in days), 1),
+            cut=round(fmean(day.cut for day in days), 1),
+            slowest_s=[round(wait, 2) for wait in days[0].slowest_s],
         )
 
     def cells(self) -> list[str]:
         """Return the row of the table."""
         waits = [shown_s(wait) for wait in self.waits_s.values()]
-        counts = str(self.most_pods), f"{self.pod_hours:.0f}", str(self.scalings), str(self.cut)
+        cut = f"{self.cut:.1f}" if 0 < self.cut < _EXACT_BELOW else f"{self.cut:.0f}"
+        counts = str(self.most_pods), f"{self.pod_hours:.0f}", f"{self.scalings:.0f}", cut
         return [self.setting, *waits, shown_s(self.batch_s), *counts]
 
 
@@ -76,43 +80,46 @@ class Comparison:
     """Collects what came out.
 
     Args:
-        seed: of the load.
+        seeds: of the days.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._kinds: list[dict[str, Any]] = []
-        self._rows: list[list[Row]] = []
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._seeds = list(seeds)
+        self._kinds: list[tuple[dict[str, Any], list[Row]]] = []
 
-    def begin(self, kind: Kind, jobs: Sequence[Job], slots: int) -> None:
-        """Begin a kind of jobs; the rows that follow are of it."""
-        work_s = sum(job.service_s for job in jobs)
-        self._kinds.append({**asdict(kind), "jobs": len(jobs), "work_pod_hours": round(work_s / slots / 3600, 1)})
-        self._rows.append([])
-
-    def add(self, row: Row) -> None:
-        """Keep a row."""
-        self._rows[-1].append(row)
+    def add(self, kind: Kind, settings: dict[str, list[Day]]) -> None:
+        """Keep the days of each setting, for a kind of jobs."""
+        days = next(iter(settings.values()))
+        told = {
+            **asdict(kind),
+            "jobs_a_day": round(fmean(day.jobs for day in days)),
+            "work_pod_hours_a_day": round(fmean(day.work_s for day in days) / CONCURRENCY / 3600, 1),
+        }
+        self._kinds.append((told, [Row.of(setting, of_it) for setting, of_it in settings.items()]))
 
     def write(self) -> None:
         """Write the raw figures, the page's tables and its picture."""
-        kinds = [
-            {**kind, "settings": [asdict(row) for row in rows]}
-            for kind, rows in zip(self._kinds, self._rows, strict=True)
-        ]
-        FIGURES.write_text(json.dumps({"seed": self._seed, "kinds": kinds}, indent=2) + "\n", "utf-8")
+        kinds = [{**kind, "settings": [asdict(row) for row in rows]} for kind, rows in self._kinds]
+        FIGURES.write_text(json.dumps({"seeds": self._seeds, "kinds": kinds}, indent=2) + "\n", "utf-8")
         write_between(PAGE, "simulation", self.markdown())
-        waits = {row.setting: row.slowest_s for row in self._rows[0] if row.setting in SHOWN}
-        title = f"Longest wait in each half hour of the day, {self._kinds[0]['title']}"
+        kind, rows = self._kinds[0]
+        waits = {row.setting: row.slowest_s for row in rows if row.setting in SHOWN}
+        title = f"Longest wait in each half hour of the first day, {kind['title']}"
         PICTURE.write_bytes(draw_waits(title, waits))
 
     def markdown(self) -> str:
         """Return the tables."""
         parts = []
-        for kind, rows in zip(self._kinds, self._rows, strict=True):
-            words = f"{kind['jobs']:,} {kind['title']}, the work of {kind['work_pod_hours']} pod-hours:"
+        for kind, rows in self._kinds:
+            work = f"the work of {kind['work_pod_hours_a_day']} pod-hours"
+            words = f"**{kind['title'].capitalize()}**: {kind['jobs_a_day']:,} a day, {work}."
             parts += [words, "", markdown_table(_TITLES, [row.cells() for row in rows]), ""]
         return "\n".join(parts).rstrip()
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return what so many of the values do not exceed."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 def shown_s(seconds: float) -> str:

@@ -16,6 +16,7 @@ _CORES_REQUESTED = 0.25
 """By a pod of the chart's group `analysis`."""
 _ONE_A_MINUTE = Rules(window_s=300, policies=(Policy(period_s=60, pods=1),))
 _ALL_AT_ONCE = Rules(window_s=60, policies=(Policy(period_s=15, percent=100),))
+_BY_HALF = Rules(window_s=120, policies=(Policy(period_s=60, percent=50),))
 _TO_THE_MOST = Rules(window_s=0, policies=(Policy(period_s=15, pods=MOST),))
 
 
@@ -40,7 +41,7 @@ class Setting:
     """How long jobs may run on when their pod ends; None: as the kind of jobs needs it."""
 
 
-SHOWN = ("2 pods, fixed", "HPA, CPU 70 %", "KEDA 4", "KEDA 20", "KEDA 20, at least 3 pods")
+SHOWN = ("2 pods, fixed", "HPA, CPU 70 %", "KEDA 4", "KEDA 20", "KEDA 20, from 2 pods, down by half")
 """The settings of the picture."""
 
 
@@ -102,6 +103,7 @@ def make_settings(kind: Kind) -> list[Setting]:
         Setting(title="KEDA 4, no time to end", scaler=planned, grace_s=0),
         Setting(title="KEDA 20", scaler=five_times),
         Setting(title="KEDA 20, at least 3 pods", scaler=_keda(5, least=3)),
+        Setting(title="KEDA 20, from 2 pods, down by half", scaler=_keda(5, least=2, down=_BY_HALF)),
         Setting(title="KEDA 100", scaler=_keda(25)),
     ]
 

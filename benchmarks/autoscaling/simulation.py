@@ -38,11 +38,6 @@ class Outcome:
     batch_s: float
     """How long after its coming the last job of the batch began; 0 where there is none."""
 
-    def percentile(self, share: float) -> float:
-        """Return the wait that so many of the day's jobs do not exceed; the batch's jobs are left out."""
-        waits = sorted(wait for job, wait in self.waits if not job.batch)
-        return waits[min(len(waits) - 1, int(share * len(waits)))] if waits else 0.0
-
     def slowest_by(self, bucket_s: float) -> list[float]:
         """Return the longest wait of the day's jobs that came in each bucket of the day, 0 where none came."""
         slowest = [0.0] * int(DAY_S / bucket_s)
