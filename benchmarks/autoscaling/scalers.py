@@ -116,8 +116,8 @@ class CpuScaler:
     """What a slot uses that works."""
     cores_requested: float = 1.0
     """By a pod; what it uses is a share of that."""
-    cores_at_most: float = 1.0
-    """What a pod can use: a worker is one Python process."""
+    cores_at_most: float = 1.5
+    """What a pod can use: a worker is one Python process, with libraries that leave its lock."""
     up: Rules = DEFAULT_UP
     down: Rules = DEFAULT_DOWN
 

@@ -27,6 +27,7 @@ PAGE = ROOT / "docs" / "scale.md"
 _PACKAGES = ("litestar-saq", "saq", "redis", "hiredis", "opentelemetry-sdk", "litestar")
 _KB, _MB, _GB = 1000, 1_000_000, 1_000_000_000
 _DAY_S = 86_400
+_WHOLE_FROM = 10
 _CHART_BYTES = 384 * 1024 * 1024
 """`redis.maxmemory` of the chart."""
 _REPORTS_A_DAY = (1000, 10_000, 100_000)
@@ -131,13 +132,13 @@ class Figures:
         rows = [
             (
                 f"{count:,}",
-                f"{count * report['columns'] / _DAY_S:.1f}",
-                f"{count * report['analysis_cpu_s'] / 3600:.1f}",
-                f"{count * report['server_s'] / _DAY_S * 100:.1f} %",
-                f"{count * report['redis_bytes'] / _GB:.2f} GB",
-                f"{count * report['spans'] / _DAY_S:.0f}",
-                f"{count * report['plain_bytes'] / _GB:.2f} GB",
-                f"{count * report['sent_bytes'] / _GB:.2f} GB",
+                _short(count * report["columns"] / _DAY_S),
+                _short(count * report["analysis_cpu_s"] / 3600),
+                f"{_short(count * report['server_s'] / _DAY_S * 100)} %",
+                f"{_short(count * report['redis_bytes'] / _GB)} GB",
+                _short(count * report["spans"] / _DAY_S),
+                f"{_short(count * report['plain_bytes'] / _GB)} GB",
+                f"{_short(count * report['sent_bytes'] / _GB)} GB",
             )
             for count in _REPORTS_A_DAY
         ]
@@ -152,7 +153,7 @@ class Figures:
             "with gzip",
         )
         held = _CHART_BYTES / report["redis_bytes"]
-        kept = f"A Redis of {_CHART_BYTES / _MB:.0f} MB, as the chart's, holds {held:,.0f} such reports."
+        kept = f"A Redis of {_CHART_BYTES / 1024**2:.0f} MiB, as the chart's, holds {held:,.0f} such reports."
         return f"{markdown_table(titles, rows)}\n\n{kept}"
 
     def _circumstances(self) -> str:
@@ -162,6 +163,11 @@ class Figures:
             f"Measured by `make scale`: {_processor()}, {os.cpu_count()} cores at a load of {least:.1f} to {most:.1f}, "
             f"Python {platform.python_version()}, {self._server}, all on one machine.{busy}"
         )
+
+
+def _short(value: float) -> str:
+    """Return two digits, or the whole number."""
+    return f"{value:,.0f}" if value >= _WHOLE_FROM else f"{value:.2g}"
 
 
 def _processor() -> str:
