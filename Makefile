@@ -11,7 +11,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 WITH_DEMO := pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench pictures lock clean app-environment environment
+.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench scale simulate pictures lock clean app-environment environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,12 @@ build: environment ## Build the wheel and the source distribution into dist/
 
 bench: environment ## Measure what telemetry costs, in some minutes (ARGS="--jobs 1000 --rounds 3")
 	@exec $(RUN) benchmarks.telemetry_cost $(ARGS)
+
+scale: environment ## Measure what one Redis and one worker carry, in some minutes (ARGS="--jobs 2000 --rounds 1 --reports 10")
+	@exec $(RUN) benchmarks.scale $(ARGS)
+
+simulate: environment ## Simulate three days of the autoscaler's settings, with what make scale measured (ARGS="--days 1 --seed 2")
+	@exec $(RUN) benchmarks.autoscaling $(ARGS)
 
 pictures: environment ## Make the README's pictures from a real run (needs Chromium)
 	@PYTHONPATH=. $(VENV)/bin/python docs/pictures.py

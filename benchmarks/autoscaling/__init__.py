@@ -1,0 +1,1 @@
+"""A day of a worker group under bursty load, simulated: `python -m benchmarks.autoscaling --help`."""

@@ -1,0 +1,1 @@
+"""What one Redis carries, what a worker does, what traces weigh: `python -m benchmarks.scale --help`."""
