@@ -39,10 +39,12 @@ class JobRun:
     Args:
         worker: whose functions, hooks and threads are used.
         job: what was fetched.
+        begun: whether it is marked as active already.
     """
 
-    def __init__(self, worker: Worker, job: Job) -> None:
+    def __init__(self, worker: Worker, job: Job, *, begun: bool = False) -> None:
         self._worker = worker
+        self._begun = begun
         self._job = job
         self._context = cast("Context", {**worker.context, "job": job})
         self._task: asyncio.Task[Any] | None = None
@@ -52,14 +54,17 @@ class JobRun:
     async def run(self) -> None:
         """Run the job and write its outcome."""
         job = self._job
-        job.started = now()
-        job.attempts += 1
-        job.worker_id = self._worker.id
+        if not self._begun:
+            job.started = now()
+            job.attempts += 1
+            job.worker_id = self._worker.id
+        self._worker.held.add(job)
         span = begin_run(self._worker.queue, job, self._worker.id)
         try:
             with bind_job(job):
                 await self._run()
         finally:
+            self._worker.held.discard(job)
             if span is not None:
                 span.end(self._context.get("exception"))
 
@@ -75,7 +80,8 @@ class JobRun:
             await self._after()
 
     async def _start_and_finish(self) -> None:
-        await self._job.update(status=Status.ACTIVE)
+        if not self._begun:
+            await self._job.update(status=Status.ACTIVE)
         self._hooked = True
         await self._worker._before_process(self._context)  # noqa: SLF001 - SAQ's seam for subclasses
         if logger.isEnabledFor(logging.DEBUG):
@@ -91,11 +97,11 @@ class JobRun:
         function = ensure_coroutine_function(worker.functions[job.function], worker.pool)
         self._task = asyncio.create_task(cast("Any", function(self._context, **(job.kwargs or {}))))
         self._slot = worker.watch(job, self._task)
-        try:
-            return await asyncio.wait_for(asyncio.shield(self._task), job.timeout or None)
-        except TimeoutError:
+        done, _ = await asyncio.wait((self._task,), timeout=job.timeout or None)
+        if not done:
             self._task.cancel()
-            raise
+            raise TimeoutError
+        return self._task.result()
 
     async def _cancelled(self) -> None:
         """Sort out who cancelled: an abort, the end of the worker, or the job itself."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from croniter import croniter
 from saq.job import CronJob as SaqCronJob
 from saq.job import Job as SaqJob
+from saq.job import Status
 from saq.types import Context
 
 from litestar_saq._checks import Fields
@@ -33,6 +34,22 @@ class Job(SaqJob):
 
     SECRET_FIELDS: ClassVar[frozenset[str]] = frozenset({"kwargs", "result", "meta", "error"})
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is stored: what differs from the defaults, the status last (see the script `TURN`)."""
+        stored: dict[str, Any] = {}
+        values = self.__dict__
+        for name, default in _STORED:
+            value = values[name]
+            if value is not default and not _same(value, default):
+                stored[name] = value
+        if self.queue is not None:
+            stored["queue"] = self.queue.name
+        if self.meta:
+            stored["meta"] = self.meta
+        if self.status is not Status.NEW:
+            stored["status"] = self.status
+        return stored
+
     def info(self, full: bool = False) -> str:
         """Describe the job in a line for logs.
 
@@ -45,6 +62,18 @@ class Job(SaqJob):
             if getattr(shown, name):
                 setattr(shown, name, _HIDDEN)
         return SaqJob.info(shown, full)
+
+
+_STORED = tuple(
+    (field.name, field.default) for field in fields(SaqJob) if field.name not in {"queue", "meta", "status"}
+)
+
+
+def _same(value: object, default: object) -> bool:
+    try:
+        return bool(value == default)
+    except ValueError:  # an array compares each of its items
+        return False
 
 
 @dataclass(kw_only=True)
@@ -71,14 +100,14 @@ class CronJob(SaqCronJob[Context]):
         self.function = load_function("CronJob", "function", self.function)  # pyright: ignore[reportIncompatibleMethodOverride]
         if not isinstance(self.cron, str) or not croniter.is_valid(self.cron):
             raise FieldError("CronJob", "cron", self.cron, "a cron expression such as '*/5 * * * *' (or six fields)")
-        fields = Fields(self)
-        fields.flag("unique")
-        fields.number("timeout", least=0, optional=True)
-        fields.number("heartbeat", least=0, optional=True)
-        fields.whole("retries", least=0, optional=True)
-        fields.whole("ttl", least=-1, optional=True)
-        fields.mapping("kwargs", optional=True)
-        fields.mapping("meta")
+        check = Fields(self)
+        check.flag("unique")
+        check.number("timeout", least=0, optional=True)
+        check.number("heartbeat", least=0, optional=True)
+        check.whole("retries", least=0, optional=True)
+        check.whole("ttl", least=-1, optional=True)
+        check.mapping("kwargs", optional=True)
+        check.mapping("meta")
 
     @property
     def name(self) -> str:

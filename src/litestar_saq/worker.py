@@ -14,6 +14,7 @@ from saq.worker import Worker as SaqWorker
 from saq.worker import ensure_coroutine_function_many
 
 from litestar_saq._cron import enqueue_cron_jobs
+from litestar_saq._dispatcher import Dispatcher
 from litestar_saq._fetcher import Fetcher, pause
 from litestar_saq._health_file import HealthFile
 from litestar_saq._job_threads import JobThreads
@@ -83,6 +84,9 @@ class Worker(SaqWorker[Context]):
         self._fetcher = Fetcher(queue, self.dequeue_timeout, self._poll_interval, lambda: self.event)
         self._observer = Observer(queue, str(self.id), self.concurrency)
         self._health = HealthFile(Path(health_dir), queue.name, str(self.id), self._state) if health_dir else None
+        self._dispatcher: Dispatcher | None = None
+        self.held: set[Job] = set()
+        """The jobs that run here."""
         self._upkeep: list[asyncio.Task[None]] = []
         self._stop_requested = False
         self._background: asyncio.Task[None] | None = None
@@ -152,6 +156,8 @@ class Worker(SaqWorker[Context]):
             return "ending"
         if self._fetcher.away:
             return "away"
+        if self._dispatcher is not None and self._dispatcher.away:
+            return "away"
         return "running" if self._upkeep else "starting"
 
     def request_stop(self) -> None:
@@ -176,6 +182,19 @@ class Worker(SaqWorker[Context]):
         await self.stop()
         if self._background is not None:
             await self._background
+
+    def _process(self, previous_task: asyncio.Task[Any] | None = None) -> None:
+        """Begin to take jobs: all slots by one, where the broker can do that; else each slot takes its own."""
+        turns = getattr(self.queue, "turns", None)
+        if self._dispatcher is None and turns is not None and turns.demand is None and self._may_dispatch():
+            self._dispatcher = Dispatcher(self, cast("Any", self.queue))
+            self._dispatcher.start()
+        if self._dispatcher is None:
+            super()._process(previous_task)
+
+    def _may_dispatch(self) -> bool:
+        # A burst, and a time to wait, are told by each slot for itself.
+        return not self.burst and not self.dequeue_timeout
 
     async def process(self) -> bool:
         """Fetch a job and run it.
@@ -248,6 +267,9 @@ class Worker(SaqWorker[Context]):
     async def _end_tasks(self) -> None:
         running = {task for task in self.tasks if task not in self._upkeep} - {asyncio.current_task()}
         fetching = running & self._fetcher.tasks
+        if self._dispatcher is not None:
+            await self._dispatcher.end()
+            fetching |= self._dispatcher.tasks
         self.tasks.clear()
         if self._fetcher.block_s is None:
             for task in fetching:
@@ -260,6 +282,8 @@ class Worker(SaqWorker[Context]):
         busy -= await self._wait(busy, self.cancellation_hard_deadline_s + _WRITE_END_S)
         self.abandoned |= busy
         fetching -= await self._wait(fetching, (self._fetcher.block_s or 0) + _WRITE_END_S)
+        if self._dispatcher is not None:
+            self._dispatcher.close()
         await self._wait(set(self._upkeep), _UPKEEP_END_S)
         for task in (*fetching, *self._upkeep):
             task.cancel()

@@ -47,6 +47,81 @@ if ARGV[2] == '0' then redis.call('RPUSH', KEYS[3], KEYS[2]) end
 return 1
 """
 
+ENQUEUE_MANY = """
+-- KEYS: incomplete set, queued list, then a job and its abort mark for each. ARGV: for each its payload and when it is
+-- scheduled for (0: now). Returns for each whether it was taken.
+local taken, due = {}, {}
+for i = 1, #ARGV / 2 do
+  local id, payload, scheduled = KEYS[2 * i + 1], ARGV[2 * i - 1], ARGV[2 * i]
+  if redis.call('ZSCORE', KEYS[1], id) or redis.call('EXISTS', KEYS[2 * i + 2]) == 1 then
+    taken[i] = 0
+  else
+    redis.call('SET', id, payload)
+    redis.call('ZADD', KEYS[1], scheduled, id)
+    if scheduled == '0' then redis.call('RPUSH', KEYS[2], id) end
+    taken[i] = 1
+  end
+end
+return taken
+"""
+
+TURN = """
+-- What a worker has to tell of its jobs, and the jobs that it gets.
+-- KEYS: active list, queued list, incomplete set, then the job of each thing that is told.
+-- ARGV: how many jobs are taken, now (ms), the worker's id in JSON, how many ids follow that were fetched before, these;
+-- then of each thing that is told: kind, status, payload, number (seconds to live; when the retry is due).
+-- Returns a list of id, payload and whether it is marked as active, one after the other.
+local active, queued, incomplete = KEYS[1], KEYS[2], KEYS[3]
+local at = 5 + ARGV[4]
+for i = 4, #KEYS do
+  local id, kind, status, payload, number = KEYS[i], ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  at = at + 4
+  if kind == 'finish' then
+    redis.call('LREM', active, 1, id)
+    redis.call('ZREM', incomplete, id)
+    if number == '0' then
+      redis.call('SET', id, payload)
+    elseif string.sub(number, 1, 1) == '-' then
+      redis.call('DEL', id)
+    else
+      redis.call('SET', id, payload, 'EX', number)
+    end
+  elseif kind == 'retry' then
+    redis.call('LREM', active, 1, id)
+    redis.call('LREM', queued, 1, id)
+    redis.call('ZADD', incomplete, number, id)
+    if number == '0' then redis.call('RPUSH', queued, id) end
+    redis.call('SET', id, payload)
+  else
+    redis.call('SET', id, payload)
+  end
+  redis.call('PUBLISH', id, status)
+end
+local ids, rows = {}, {}
+for i = 1, ARGV[4] do ids[i] = ARGV[4 + i] end
+for _ = 1, ARGV[1] do
+  local id = redis.call('LMOVE', queued, active, 'LEFT', 'RIGHT')
+  if not id then break end
+  ids[#ids + 1] = id
+end
+-- A job that was never begun, as it is written by SAQ and by us, ends with its status: in the same step it becomes active,
+-- so that nobody finds it in the active list and takes it for lost.
+local begun = ',"started":' .. ARGV[2] .. ',"touched":' .. ARGV[2] .. ',"attempts":1,"worker_id":' .. ARGV[3] .. ',"status":"active"}'
+for i, id in ipairs(ids) do
+  local payload, marked = redis.call('GET', id), 0
+  if payload and #payload <= 8192 and not string.find(payload, '"attempts"', 1, true) then
+    local rest = string.match(payload, '^(.*),%s?"status":%s?"queued"}$')
+    if rest then
+      payload, marked = rest .. begun, 1
+      redis.call('SET', id, payload)
+      redis.call('PUBLISH', id, 'active')
+    end
+  end
+  rows[3 * i - 2], rows[3 * i - 1], rows[3 * i] = id, payload, marked
+end
+return rows
+"""
+
 HOLD_LEASE = """
 -- KEYS: a lease. ARGV: who wants it, milliseconds.
 local owner = redis.call('GET', KEYS[1])

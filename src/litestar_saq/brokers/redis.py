@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -14,11 +15,13 @@ from saq.queue.redis import RedisQueue as SaqRedisQueue
 from saq.utils import now
 
 from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers._turns import Enqueues, Turns
 from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from redis.asyncio import Redis
     from saq.job import Job as SaqJob
     from saq.queue.base import Queue
 
@@ -43,6 +46,12 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     And in its retry: SAQ keeps the time for which a job was scheduled, and so queues a job of
     cron twice when it is retried at once. Here what is retried at once is scheduled no more.
     """
+
+    def __init__(self, redis: Redis, name: str = "default", **options: Any) -> None:
+        super().__init__(redis, name=name, **options)
+        self._enqueues = Enqueues(self)
+        self.turns = Turns(self)
+        """What is told of jobs, and asked for."""
 
     def __repr__(self) -> str:
         address = RedisBroker().address(self)
@@ -76,27 +85,37 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             _text(job_id) for job_id, payload, age_ms in rows if await self._sweep_row(job_id, payload, age_ms, abort)
         ]
 
+    async def _update(self, job: SaqJob, status: Status | None = None, **kwargs: Any) -> None:
+        if status is None:
+            await super()._update(job, status, **kwargs)
+            return
+        job.status = status
+        await self.turns.tell(job.id, "update", status.value, self.serialize(job))
+
+    async def _finish(
+        self, job: SaqJob, status: Status, *, result: Any = None, error: str | None = None
+    ) -> None:
+        del result, error
+        await self.turns.tell(job.id, "finish", status.value, self.serialize(job), str(int(job.ttl)))
+
     async def _retry(self, job: SaqJob, error: str | None) -> None:
         del error
         delay_s = job.next_retry_delay()
-        async with self.redis.pipeline(transaction=True) as pipe:
-            commands = cast("Any", pipe).lrem(self._active, 1, job.id).lrem(self._queued, 1, job.id)
-            commands.zadd(self._incomplete, {job.id: time.time() + delay_s if delay_s else 0})
-            if not delay_s:
-                commands.rpush(self._queued, job.id)
-            await commands.set(job.id, self.serialize(job)).execute()
-        await self.notify(job)
+        due = repr(time.time() + delay_s) if delay_s else "0"
+        await self.turns.tell(job.id, "retry", job.status.value, self.serialize(job), due)
+
+    async def _enqueue(self, job: SaqJob) -> Job | None:
+        if not await self._enqueues.put(cast("Job", job)):
+            return None
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("Enqueuing %s", job.info(logger.isEnabledFor(logging.DEBUG)))
+        return cast("Job", job)
 
     async def _enqueue_batch(self, batch: list[Job]) -> list[Job | None]:
         stored: list[Job | None] = []
-        script = cast("Any", self.redis).register_script(scripts.ENQUEUE)
         for part in (batch[i : i + _BATCH] for i in range(0, len(batch), _BATCH)):
-            async with self.redis.pipeline(transaction=False) as pipe:
-                for job in part:
-                    keys = [self._incomplete, job.id, self._queued, job.abort_id]
-                    await script(keys=keys, args=[self.serialize(job), job.scheduled], client=pipe)
-                done = await pipe.execute()
-            stored += [job if taken else None for job, taken in zip(part, done, strict=True)]
+            taken = await self._enqueues.store(part)
+            stored += [job if one else None for job, one in zip(part, taken, strict=True)]
         logger.info("Enqueuing %d jobs in queue %s", len(batch) - stored.count(None), self.name)
         return stored
 

@@ -98,10 +98,13 @@ def bind_job(job: Job) -> Iterator[None]:
     token = _bound.set(fields)
     try:
         if STRUCTLOG_INSTALLED:
-            from structlog.contextvars import bound_contextvars  # noqa: PLC0415 - an optional package
+            from structlog.contextvars import bind_contextvars, reset_contextvars  # noqa: PLC0415 - an optional package
 
-            with bound_contextvars(**fields, **span_fields()):
+            tokens = bind_contextvars(**fields, **span_fields())
+            try:
                 yield
+            finally:
+                reset_contextvars(**tokens)
         else:
             yield
     finally:

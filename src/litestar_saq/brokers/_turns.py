@@ -1,0 +1,169 @@
+"""What is written to and read from Redis in one turn of the event loop goes in one round trip."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from saq.utils import now
+
+from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.telemetry import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litestar_saq.brokers.redis import RedisQueue
+    from litestar_saq.jobs import Job
+
+__all__ = ("Demand", "Enqueues", "Told", "Turns")
+
+_MOST = 500
+"""Jobs in one round trip: a script keeps others waiting for as long as it runs."""
+
+
+class Told(NamedTuple):
+    """Something that is told of a job."""
+
+    job_id: str
+    kind: str
+    """`finish`, `retry` or `update`."""
+    status: str
+    payload: bytes | str
+    number: str
+    written: asyncio.Future[None]
+
+
+class Demand(NamedTuple):
+    """Who wants jobs."""
+
+    worker_id: str
+    """In JSON."""
+    count: Callable[[], int]
+    """How many are wanted now."""
+    deliver: Callable[[list[tuple[bytes, bytes, bool]]], None]
+    """Takes id and payload of each, and whether it is marked as active."""
+    fail: Callable[[BaseException], None]
+    """Told that jobs could not be asked for; some may have been taken."""
+
+
+class Enqueues:
+    """The jobs that are enqueued in the same turn."""
+
+    def __init__(self, queue: RedisQueue) -> None:
+        self._queue = queue
+        self._script = queue.redis.register_script(scripts.ENQUEUE_MANY)
+        self._waiting: list[tuple[Job, asyncio.Future[bool]]] = []
+        self._flushing: set[asyncio.Task[None]] = set()
+
+    def put(self, job: Job) -> asyncio.Future[bool]:
+        """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._begin)
+        taken: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append((job, taken))
+        return taken
+
+    def _begin(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for part in (waiting[i : i + _MOST] for i in range(0, len(waiting), _MOST)):
+            task = asyncio.ensure_future(self._flush(part))
+            self._flushing.add(task)
+            task.add_done_callback(self._flushing.discard)
+
+    async def _flush(self, part: list[tuple[Job, asyncio.Future[bool]]]) -> None:
+        try:
+            taken = await self.store([job for job, _ in part])
+        except BaseException as error:  # noqa: BLE001 - it is those' who wait
+            _fail([future for _, future in part], error)
+            return
+        for (_, future), one in zip(part, taken, strict=True):
+            if not future.done():
+                future.set_result(one)
+
+    async def store(self, jobs: list[Job]) -> list[bool]:
+        """Enqueue jobs in one round trip; return of each whether it was taken."""
+        queue = self._queue
+        keys = [queue.namespace("incomplete"), queue.namespace("queued")]
+        arguments: list[Any] = []
+        for job in jobs:
+            keys += (job.id, job.abort_id)
+            arguments += (queue.serialize(job), job.scheduled)
+        return [bool(one) for one in await self._script(keys=keys, args=arguments)]
+
+
+class Turns:
+    """What is told of jobs, and those that a worker gets: one round trip at a time, with all that came up meanwhile."""
+
+    def __init__(self, queue: RedisQueue) -> None:
+        self._queue = queue
+        self._script = queue.redis.register_script(scripts.TURN)
+        self._keys = [queue.namespace(name) for name in ("active", "queued", "incomplete")]
+        self._told: list[Told] = []
+        self._ids: list[bytes] = []
+        self._turning: asyncio.Task[None] | None = None
+        self._asked = False
+        self.demand: Demand | None = None
+
+    def tell(self, job_id: str, kind: str, status: str, payload: bytes | str, number: str = "") -> asyncio.Future[None]:
+        """Tell something of a job with the others of this turn; what is returned is done once it is written."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._told.append(Told(job_id, kind, status, payload, number, written))
+        self.turn()
+        return written
+
+    def adopt(self, job_id: bytes) -> None:
+        """Get a job that was moved to the active list already."""
+        self._ids.append(job_id)
+        self.turn()
+
+    def turn(self) -> None:
+        """Begin a round trip at the end of this turn, or after the one that is under way."""
+        if self._turning is None:
+            self._turning = asyncio.ensure_future(self._run())
+        else:
+            self._asked = True
+
+    async def _run(self) -> None:
+        try:
+            with quiet(self._queue):
+                while True:
+                    self._asked = False
+                    await self._once()
+                    if not (self._told or self._ids or self._asked):
+                        return
+        finally:
+            self._turning = None
+
+    async def _once(self) -> None:
+        told, self._told = self._told[:_MOST], self._told[_MOST:]
+        ids, self._ids = self._ids, []
+        demand = self.demand
+        wanted = max(0, min(demand.count() - len(ids), _MOST)) if demand else 0
+        if not (told or ids or wanted):
+            return
+        arguments: list[Any] = [wanted, now(), demand.worker_id if demand else "", len(ids), *ids]
+        for one in told:
+            arguments += one[1:5]
+        try:
+            rows = await self._script(keys=[*self._keys, *(one.job_id for one in told)], args=arguments)
+        except BaseException as error:  # noqa: BLE001 - it is those' who wait
+            _fail([one.written for one in told], error)
+            if demand and (wanted or ids):
+                demand.fail(error)
+            return
+        for one in told:
+            if not one.written.done():
+                one.written.set_result(None)
+        if demand and (wanted or ids):
+            demand.deliver([(rows[i], rows[i + 1], bool(rows[i + 2])) for i in range(0, len(rows), 3)])
+
+
+def _fail(waiting: list[asyncio.Future[Any]], error: BaseException) -> None:
+    for future in waiting:
+        if not future.done():
+            if isinstance(error, asyncio.CancelledError):
+                future.cancel()
+            else:
+                future.set_exception(error)
