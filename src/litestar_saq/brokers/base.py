@@ -138,14 +138,14 @@ class QueueMixin(Queue):
             return
         # The same without a line for the log, which takes longer to make than all else.
         job.status, job.result, job.error, job.completed = status, result, error, now()
-        if status is Status.COMPLETE:
+        if status == Status.COMPLETE:
             job.progress = 1.0
         await self._finish(job, status, result=result, error=error, **kwargs)
-        if status is Status.COMPLETE:
+        if status == Status.COMPLETE:
             self.complete += 1
-        elif status is Status.FAILED:
+        elif status == Status.FAILED:
             self.failed += 1
-        elif status is Status.ABORTED:
+        elif status == Status.ABORTED:
             self.aborted += 1
 
     async def enqueue_many(self, jobs: Iterable[SaqJob]) -> list[Job | None]:

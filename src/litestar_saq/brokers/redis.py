@@ -90,19 +90,19 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             await super()._update(job, status, **kwargs)
             return
         job.status = status
-        await self.turns.tell(job.id, "update", status.value, self.serialize(job))
+        await self.turns.tell(job.id, "update", Status(status).value, self.serialize(job))
 
     async def _finish(
         self, job: SaqJob, status: Status, *, result: Any = None, error: str | None = None
     ) -> None:
         del result, error
-        await self.turns.tell(job.id, "finish", status.value, self.serialize(job), str(int(job.ttl)))
+        await self.turns.tell(job.id, "finish", Status(status).value, self.serialize(job), str(int(job.ttl)))
 
     async def _retry(self, job: SaqJob, error: str | None) -> None:
         del error
         delay_s = job.next_retry_delay()
         due = repr(time.time() + delay_s) if delay_s else "0"
-        await self.turns.tell(job.id, "retry", job.status.value, self.serialize(job), due)
+        await self.turns.tell(job.id, "retry", Status(job.status).value, self.serialize(job), due)
 
     async def _enqueue(self, job: SaqJob) -> Job | None:
         if not await self._enqueues.put(cast("Job", job)):
