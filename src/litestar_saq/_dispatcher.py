@@ -102,8 +102,9 @@ class Dispatcher:
                 async with cast("Any", self._queue.redis).client() as client:
                     self._client_id = await client.client_id()
                     names = (self._queue.namespace("queued"), self._queue.namespace("active"))
+                    block_s = min(_BLOCK_S, (client.connection.socket_timeout or _BLOCK_S * 2) / 2)
                     while not self._ending:
-                        job_id = await client.blmove(*names, _BLOCK_S, "LEFT", "RIGHT")
+                        job_id = await client.blmove(*names, block_s, "LEFT", "RIGHT")
                         if job_id is not None:
                             self._more = True
                             self._queue.turns.adopt(job_id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from saq.utils import now
 
 from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers._call import ScriptCall
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Enqueues:
 
     def __init__(self, queue: RedisQueue) -> None:
         self._queue = queue
-        self._script = queue.redis.register_script(scripts.ENQUEUE_MANY)
+        self._script = ScriptCall(queue.redis, scripts.ENQUEUE_MANY)
         self._waiting: list[tuple[Job, asyncio.Future[bool]]] = []
         self._flushing: set[asyncio.Task[None]] = set()
 
@@ -90,7 +91,7 @@ class Enqueues:
         for job in jobs:
             keys += (job.id, job.abort_id)
             arguments += (queue.serialize(job), job.scheduled)
-        return [bool(one) for one in await self._script(keys=keys, args=arguments)]
+        return [bool(one) for one in await self._script(keys, arguments)]
 
 
 class Turns:
@@ -98,7 +99,7 @@ class Turns:
 
     def __init__(self, queue: RedisQueue) -> None:
         self._queue = queue
-        self._script = queue.redis.register_script(scripts.TURN)
+        self._script = ScriptCall(queue.redis, scripts.TURN)
         self._keys = [queue.namespace(name) for name in ("active", "queued", "incomplete")]
         self._told: list[Told] = []
         self._ids: list[bytes] = []
@@ -147,7 +148,7 @@ class Turns:
         for one in told:
             arguments += one[1:5]
         try:
-            rows = await self._script(keys=[*self._keys, *(one.job_id for one in told)], args=arguments)
+            rows = await self._script([*self._keys, *(one.job_id for one in told)], arguments)
         except BaseException as error:  # noqa: BLE001 - it is those' who wait
             _fail([one.written for one in told], error)
             if demand and (wanted or ids):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from contextlib import suppress
@@ -9,14 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from saq.job import Status
-from saq.queue.base import logger
+from saq.job import TERMINAL_STATUSES, UNSUCCESSFUL_TERMINAL_STATUSES, Status
+from saq.queue.base import JobError, logger
 from saq.queue.redis import RedisQueue as SaqRedisQueue
-from saq.utils import now
+from saq.utils import now, now_seconds
 
 from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers._results import Results
 from litestar_saq.brokers._turns import Enqueues, Turns
 from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
+
+from litestar_saq.jobs import make_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +36,8 @@ __all__ = ("RedisBroker", "RedisQueue")
 FETCH_GRACE_S = 30.0
 """How long a job may be fetched and not running before it counts as lost by its worker."""
 _TOUCH_TRIES = 5
+_NET_S = 2.0
+"""How often it is looked at least at jobs that are waited for, in case that nobody told of their end."""
 _BATCH = 500
 """Jobs that are enqueued in one round trip."""
 
@@ -50,6 +56,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     def __init__(self, redis: Redis, name: str = "default", **options: Any) -> None:
         super().__init__(redis, name=name, **options)
         self._enqueues = Enqueues(self)
+        self._results = Results(self)
         self.turns = Turns(self)
         """What is told of jobs, and asked for."""
 
@@ -62,11 +69,18 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         """Close the connections; it needs none for it, so that it works while the server is away too."""
         # SAQ would connect to unsubscribe, also where nothing was subscribed.
         with suppress(*RedisBroker.unreachable):
+            await self._results.close()
+        with suppress(*RedisBroker.unreachable):
             if self._pubsub._daemon_task is not None:  # noqa: SLF001 - SAQ has no other way to tell
                 await self._pubsub.close()
         await cast("Any", self._pubsub.pubsub).aclose()
         await self.redis.aclose()
         await self.redis.connection_pool.disconnect()
+
+    async def schedule(self, lock: int = 1) -> list[str]:
+        """Queue what is due (SAQ's `Queue.schedule`); where nothing is, one command tells so."""
+        due = await cast("Any", self.redis).zrangebyscore(self._incomplete, 1, now_seconds(), start=0, num=1)
+        return await super().schedule(lock) if due else []
 
     async def sweep(self, lock: int = 60, abort: float = 5.0) -> list[str]:
         """Give back what stuck or lost jobs hold (SAQ's `Queue.sweep`).
@@ -84,6 +98,75 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         return [
             _text(job_id) for job_id, payload, age_ms in rows if await self._sweep_row(job_id, payload, age_ms, abort)
         ]
+
+    async def map(
+        self,
+        job_or_func: str | SaqJob,
+        iter_kwargs: Sequence[dict[str, Any]],
+        timeout: float | None = None,  # noqa: ASYNC109 - SAQ's signature
+        return_exceptions: bool = False,
+        poll_interval: float = 0.5,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """Enqueue jobs and wait for their results (SAQ's `Queue.map`), which are told of as they come.
+
+        Args:
+            job_or_func: the function's name, or a job.
+            iter_kwargs: for each job what `enqueue` takes.
+            timeout: seconds for all of it; None has no limit.
+            return_exceptions: whether a job that failed is in the list, as a `JobError`.
+            poll_interval: how often it is looked at what nobody told of; seconds, and two at least.
+            **kwargs: what all jobs have in common.
+
+        Returns:
+            The results in the order of `iter_kwargs`.
+
+        Raises:
+            JobError: where a job failed, unless `return_exceptions`.
+            TimeoutError: where it took longer.
+        """
+        each = [
+            {"timeout": timeout, "key": kwargs.get("key", "") or make_key(), **kwargs, **kw}
+            for kw in iter_kwargs
+        ]
+        async with asyncio.timeout(timeout or None):
+            async with self._results.watching(self.job_id(kw["key"]) for kw in each) as ended:
+                enqueued = await asyncio.gather(*(self.enqueue(job_or_func, **kw) for kw in each))
+                pending = dict.fromkeys(kw["key"] for kw in each)
+                results: dict[str, Any] = {}
+                # Of one that was there before, the end may have been told before, too.
+                look = [kw["key"] for kw, job in zip(each, enqueued, strict=True) if job is None]
+                while pending:
+                    if look:
+                        await self._collect(look, results, return_exceptions=return_exceptions)
+                        for key in results:
+                            pending.pop(key, None)
+                    if pending:
+                        look = await self._ended(ended, pending, max(poll_interval, _NET_S))
+        return [results[kw["key"]] for kw in each]
+
+    async def _ended(self, ended: asyncio.Queue[str], pending: dict[str, None], within_s: float) -> list[str]:
+        """Return the keys of jobs that ended; all that are pending where nothing was told for a while."""
+        try:
+            async with asyncio.timeout(within_s):
+                ids = {await ended.get()}
+        except TimeoutError:
+            return list(pending)
+        while not ended.empty():
+            ids.add(ended.get_nowait())
+        return [key for key in map(self.job_key_from_id, ids) if key in pending]
+
+    async def _collect(self, keys: list[str], results: dict[str, Any], *, return_exceptions: bool) -> None:
+        for key, job in zip(keys, await self.jobs(keys), strict=True):
+            if job is None:
+                results[key] = None
+            elif job.status in UNSUCCESSFUL_TERMINAL_STATUSES:
+                error = JobError(job)
+                if not return_exceptions:
+                    raise error
+                results[key] = error
+            elif job.status in TERMINAL_STATUSES:
+                results[key] = job.result
 
     async def _update(self, job: SaqJob, status: Status | None = None, **kwargs: Any) -> None:
         if status is None:

@@ -1,0 +1,57 @@
+"""Runs scripts that have hundreds of arguments: what the client takes for each of them would be most of the time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hiredis import pack_command
+from redis.exceptions import NoScriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import Redis
+
+__all__ = ("ScriptCall",)
+
+
+class ScriptCall:
+    """A script of a client's.
+
+    It is never sent again by itself: where the answer is lost, it may have run.
+
+    Args:
+        redis: the client.
+        script: the script.
+    """
+
+    def __init__(self, redis: Redis, script: str) -> None:
+        self._redis: Any = redis
+        self._script: Any = redis.register_script(script)
+
+    async def __call__(self, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
+        """Run it; return its answer."""
+        pool = self._redis.connection_pool
+        connection = await pool.get_connection()
+        try:
+            try:
+                return await self._send(connection, "EVALSHA", self._script.sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return await self._send(connection, "EVAL", self._script.script, len(keys), *keys, *arguments)
+        finally:
+            await pool.release(connection)
+
+    async def _send(self, connection: Any, *command: Any) -> Any:
+        answered = False
+        try:
+            await connection.send_packed_command(pack_command(command))
+            answer = await connection.read_response()
+            answered = True
+        except NoScriptError:
+            answered = True
+            raise
+        finally:
+            # Else the next one who has the connection would get this answer.
+            if not answered:
+                await connection.disconnect(nowait=True)
+        return answer
