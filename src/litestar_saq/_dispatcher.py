@@ -8,13 +8,14 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
+from saq.job import Status
 from saq.utils import exponential_backoff
 
 from litestar_saq._fetcher import pause
 from litestar_saq._run import JobRun
 from litestar_saq.brokers._turns import Demand
 from litestar_saq.brokers.base import broker_of
-from litestar_saq.telemetry import quiet
+from litestar_saq.telemetry import quiet, received
 
 if TYPE_CHECKING:
     from litestar_saq.brokers.redis import RedisQueue
@@ -44,8 +45,8 @@ class Dispatcher:
     def __init__(self, worker: Worker, queue: RedisQueue) -> None:
         self.away = False
         """Whether the broker could not be reached when it was asked last."""
-        self.tasks: set[asyncio.Task[Any]] = set()
-        """What it waits for, and what it puts back."""
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._adopted: list[bytes] = []
         self._worker = worker
         self._queue = queue
         self._running = 0
@@ -62,14 +63,21 @@ class Dispatcher:
         self._next()
 
     async def end(self) -> None:
-        """Take no more jobs."""
+        """Wait until no more jobs come, and what came too late is back; the worker has been told to end before."""
         if self._client_id is not None:
             with contextlib.suppress(Exception), quiet(self._queue):
                 async with asyncio.timeout(_UNBLOCK_S):
                     await cast("Any", self._queue.redis).client_unblock(self._client_id)
+        # Whatever waits or is under way may bring a job, and that is put back.
+        while tasks := self._tasks - {asyncio.current_task()}:
+            await asyncio.wait(tasks)
+            await self._queue.turns.idle()
+        await self._queue.turns.idle()
 
     def close(self) -> None:
         """Let another worker of this process have the queue."""
+        for task in self._tasks:
+            task.cancel()
         self._queue.turns.demand = None
 
     @property
@@ -91,8 +99,8 @@ class Dispatcher:
 
     def _keep(self, coroutine: Any) -> asyncio.Task[Any]:
         task = asyncio.create_task(coroutine)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task
 
     async def _wait(self) -> None:
@@ -110,7 +118,7 @@ class Dispatcher:
                             self._queue.turns.adopt(job_id)
                             return
         except broker_of(self._queue).unreachable as error:
-            self._fail(error)
+            self._fail(error, [])
         finally:
             self._client_id = None
             self._waiting = None
@@ -131,6 +139,8 @@ class Dispatcher:
                 self._keep(self._put_back(job, begun=begun))
                 continue
             self._running += 1
+            self._worker.held.add(job)
+            received(self._queue, job)
             task = asyncio.create_task(JobRun(self._worker, job, begun=begun).run(), name="process")
             self._worker.tasks.add(task)
             task.add_done_callback(self._ended)
@@ -151,7 +161,8 @@ class Dispatcher:
             else:
                 await broker_of(self._queue).release(self._queue, job)
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException, adopted: list[bytes]) -> None:
+        self._adopted += adopted
         if self.away or self._ending:
             return
         self.away = True
@@ -167,7 +178,7 @@ class Dispatcher:
             try:
                 with quiet(self._queue):
                     await self._reclaim()
-            except Exception:  # noqa: BLE001 - it was told that the broker is away
+            except Exception:  # noqa: BLE001, S112 - it was told that the broker is away
                 continue
             self.away = False
             logger.info("queue %r answers again", self._queue.name)
@@ -179,8 +190,13 @@ class Dispatcher:
         """Put back the jobs that are ours by what is written, and that do not run."""
         redis = cast("Any", self._queue.redis)
         ids = await redis.lrange(self._queue.namespace("active"), 0, -1)
-        for payload in await redis.mget(ids) if ids else ():
+        payloads = await redis.mget(ids) if ids else ()
+        for job_id, payload in zip(ids, payloads, strict=True):
             job = self._queue.deserialize(payload)
-            if job is None or job.worker_id != self._worker.id or job in self._worker.held:
+            if job is None or job in self._worker.held:
                 continue
-            await self._put_back(job, begun=True)
+            if job.status is Status.QUEUED and job_id in self._adopted:
+                await self._put_back(job, begun=False)
+            elif job.status is Status.ACTIVE and job.worker_id == self._worker.id:
+                await self._put_back(job, begun=True)
+        self._adopted.clear()

@@ -60,6 +60,9 @@ class JobRun:
             job.worker_id = self._worker.id
         self._worker.held.add(job)
         span = begin_run(self._worker.queue, job, self._worker.id)
+        if self._begun and span is not None:
+            # A retry, and a sweep after our death, know of this attempt by it.
+            cast("Any", self._worker.queue).turns.note(job)
         try:
             with bind_job(job):
                 await self._run()

@@ -34,7 +34,8 @@ if hasattr(os, "register_at_fork"):
 
 def make_key() -> str:
     """Return a key that no other job has: a UUID of version 7, by a generator of our own, which takes a µs."""
-    bits = time.time_ns() // 1_000_000 << 80 | 7 << 76 | _random.getrandbits(12) << 64 | 2 << 62 | _random.getrandbits(62)
+    random = _random.getrandbits(74)
+    bits = time.time_ns() // 1_000_000 << 80 | 7 << 76 | random >> 62 << 64 | 2 << 62 | random & (1 << 62) - 1
     text = f"{bits:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 

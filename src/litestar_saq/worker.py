@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from saq.queue.redis import RedisQueue as SaqRedisQueue
 from saq.types import Context, JobTaskContext
 from saq.worker import Worker as SaqWorker
 from saq.worker import ensure_coroutine_function_many
@@ -193,8 +194,9 @@ class Worker(SaqWorker[Context]):
             super()._process(previous_task)
 
     def _may_dispatch(self) -> bool:
-        # A burst, and a time to wait, are told by each slot for itself.
-        return not self.burst and not self.dequeue_timeout
+        # A burst, and a time to wait, are told by each slot for itself; and a queue may fetch in its own way.
+        own = getattr(type(self.queue), "dequeue", None)
+        return not self.burst and not self.dequeue_timeout and own is SaqRedisQueue.dequeue
 
     async def process(self) -> bool:
         """Fetch a job and run it.
@@ -268,8 +270,8 @@ class Worker(SaqWorker[Context]):
         running = {task for task in self.tasks if task not in self._upkeep} - {asyncio.current_task()}
         fetching = running & self._fetcher.tasks
         if self._dispatcher is not None:
-            await self._dispatcher.end()
-            fetching |= self._dispatcher.tasks
+            # Beside the grace of what runs.
+            fetching.add(asyncio.create_task(self._dispatcher.end()))
         self.tasks.clear()
         if self._fetcher.block_s is None:
             for task in fetching:
@@ -284,6 +286,7 @@ class Worker(SaqWorker[Context]):
         fetching -= await self._wait(fetching, (self._fetcher.block_s or 0) + _WRITE_END_S)
         if self._dispatcher is not None:
             self._dispatcher.close()
+            self._dispatcher = None
         await self._wait(set(self._upkeep), _UPKEEP_END_S)
         for task in (*fetching, *self._upkeep):
             task.cancel()

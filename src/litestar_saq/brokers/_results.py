@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from saq.job import TERMINAL_STATUSES
 
@@ -94,4 +94,4 @@ class Results:
 
 
 def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else cast("str", value)
+    return value.decode() if isinstance(value, bytes) else value

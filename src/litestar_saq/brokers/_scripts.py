@@ -68,8 +68,8 @@ return taken
 TURN = """
 -- What a worker has to tell of its jobs, and the jobs that it gets.
 -- KEYS: active list, queued list, incomplete set, then the job of each thing that is told.
--- ARGV: how many jobs are taken, now (ms), the worker's id in JSON, how many ids follow that were fetched before, these;
--- then of each thing that is told: kind, status, payload, number (seconds to live; when the retry is due).
+-- ARGV: how many jobs are taken, now (ms), the worker's id in JSON, how many ids follow that were fetched before,
+-- these; then of each thing that is told: kind, status, payload, number (seconds to live; when the retry is due).
 -- Returns a list of id, payload and whether it is marked as active, one after the other.
 local active, queued, incomplete = KEYS[1], KEYS[2], KEYS[3]
 local at = 5 + ARGV[4]
@@ -104,9 +104,10 @@ for _ = 1, ARGV[1] do
   if not id then break end
   ids[#ids + 1] = id
 end
--- A job that was never begun, as it is written by SAQ and by us, ends with its status: in the same step it becomes active,
--- so that nobody finds it in the active list and takes it for lost.
-local begun = ',"started":' .. ARGV[2] .. ',"touched":' .. ARGV[2] .. ',"attempts":1,"worker_id":' .. ARGV[3] .. ',"status":"active"}'
+-- A job that was never begun, as it is written by SAQ and by us, ends with its status: in the same step it becomes
+-- active, so that nobody finds it in the active list and takes it for lost.
+local begun = ',"started":' .. ARGV[2] .. ',"touched":' .. ARGV[2]
+begun = begun .. ',"attempts":1,"worker_id":' .. ARGV[3] .. ',"status":"active"}'
 for i, id in ipairs(ids) do
   local payload, marked = redis.call('GET', id), 0
   if payload and #payload <= 8192 and not string.find(payload, '"attempts"', 1, true) then

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from saq.utils import now
 
@@ -14,12 +14,14 @@ from litestar_saq.telemetry import quiet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from saq.job import Job as SaqJob
+
     from litestar_saq.brokers.redis import RedisQueue
     from litestar_saq.jobs import Job
 
-__all__ = ("Demand", "Enqueues", "Told", "Turns")
+__all__ = ("MOST", "Demand", "Enqueues", "Entry", "Told", "Turns")
 
-_MOST = 500
+MOST = 500
 """Jobs in one round trip: a script keeps others waiting for as long as it runs."""
 
 
@@ -40,12 +42,21 @@ class Demand(NamedTuple):
 
     worker_id: str
     """In JSON."""
-    count: Callable[[], int]
+    slots: Callable[[], int]
     """How many are wanted now."""
     deliver: Callable[[list[tuple[bytes, bytes, bool]]], None]
     """Takes id and payload of each, and whether it is marked as active."""
-    fail: Callable[[BaseException], None]
-    """Told that jobs could not be asked for; some may have been taken."""
+    fail: Callable[[BaseException, list[bytes]], None]
+    """Told that jobs could not be asked for, and which were adopted; some may have been taken."""
+
+
+class Entry(NamedTuple):
+    """A job that is enqueued."""
+
+    job_id: str
+    abort_id: str
+    payload: bytes | str
+    scheduled: int
 
 
 class Enqueues:
@@ -53,29 +64,35 @@ class Enqueues:
 
     def __init__(self, queue: RedisQueue) -> None:
         self._queue = queue
+        self._keys = [queue.namespace("incomplete"), queue.namespace("queued")]
         self._script = ScriptCall(queue.redis, scripts.ENQUEUE_MANY)
-        self._waiting: list[tuple[Job, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[Entry, asyncio.Future[bool]]] = []
         self._flushing: set[asyncio.Task[None]] = set()
 
-    def put(self, job: Job) -> asyncio.Future[bool]:
+    def entry(self, job: SaqJob) -> Entry:
+        """Return what is stored of a job; what can't be written is the error of its own caller alone."""
+        return Entry(job.id, job.abort_id, self._queue.serialize(job), job.scheduled)
+
+    def put(self, job: SaqJob) -> asyncio.Future[bool]:
         """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""
+        entry = self.entry(job)
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._begin)
         taken: asyncio.Future[bool] = loop.create_future()
-        self._waiting.append((job, taken))
+        self._waiting.append((entry, taken))
         return taken
 
     def _begin(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for part in (waiting[i : i + _MOST] for i in range(0, len(waiting), _MOST)):
+        for part in (waiting[i : i + MOST] for i in range(0, len(waiting), MOST)):
             task = asyncio.ensure_future(self._flush(part))
             self._flushing.add(task)
             task.add_done_callback(self._flushing.discard)
 
-    async def _flush(self, part: list[tuple[Job, asyncio.Future[bool]]]) -> None:
+    async def _flush(self, part: list[tuple[Entry, asyncio.Future[bool]]]) -> None:
         try:
-            taken = await self.store([job for job, _ in part])
+            taken = await self.store([entry for entry, _ in part])
         except BaseException as error:  # noqa: BLE001 - it is those' who wait
             _fail([future for _, future in part], error)
             return
@@ -83,14 +100,12 @@ class Enqueues:
             if not future.done():
                 future.set_result(one)
 
-    async def store(self, jobs: list[Job]) -> list[bool]:
+    async def store(self, entries: list[Entry]) -> list[bool]:
         """Enqueue jobs in one round trip; return of each whether it was taken."""
-        queue = self._queue
-        keys = [queue.namespace("incomplete"), queue.namespace("queued")]
-        arguments: list[Any] = []
-        for job in jobs:
-            keys += (job.id, job.abort_id)
-            arguments += (queue.serialize(job), job.scheduled)
+        keys, arguments = list(self._keys), cast("list[Any]", [])
+        for entry in entries:
+            keys += entry[:2]
+            arguments += entry[2:]
         return [bool(one) for one in await self._script(keys, arguments)]
 
 
@@ -102,6 +117,7 @@ class Turns:
         self._script = ScriptCall(queue.redis, scripts.TURN)
         self._keys = [queue.namespace(name) for name in ("active", "queued", "incomplete")]
         self._told: list[Told] = []
+        self._notes: dict[str, Job] = {}
         self._ids: list[bytes] = []
         self._turning: asyncio.Task[None] | None = None
         self._asked = False
@@ -113,6 +129,16 @@ class Turns:
         self._told.append(Told(job_id, kind, status, payload, number, written))
         self.turn()
         return written
+
+    def note(self, job: Job) -> None:
+        """Tell what was added to a job that runs, unless it has ended by then; nobody waits for that."""
+        self._notes[job.id] = job
+        self.turn()
+
+    async def idle(self) -> None:
+        """Wait for the round trip that is under way."""
+        if self._turning is not None:
+            await asyncio.wait((self._turning,))
 
     def adopt(self, job_id: bytes) -> None:
         """Get a job that was moved to the active list already."""
@@ -132,16 +158,17 @@ class Turns:
                 while True:
                     self._asked = False
                     await self._once()
-                    if not (self._told or self._ids or self._asked):
+                    if not (self._told or self._ids or self._notes or self._asked):
                         return
         finally:
             self._turning = None
 
     async def _once(self) -> None:
-        told, self._told = self._told[:_MOST], self._told[_MOST:]
+        told, self._told = self._told[:MOST], self._told[MOST:]
+        told += self._noted({one.job_id for one in told})
         ids, self._ids = self._ids, []
         demand = self.demand
-        wanted = max(0, min(demand.count() - len(ids), _MOST)) if demand else 0
+        wanted = max(0, min(demand.slots() - len(ids), MOST)) if demand else 0
         if not (told or ids or wanted):
             return
         arguments: list[Any] = [wanted, now(), demand.worker_id if demand else "", len(ids), *ids]
@@ -152,13 +179,22 @@ class Turns:
         except BaseException as error:  # noqa: BLE001 - it is those' who wait
             _fail([one.written for one in told], error)
             if demand and (wanted or ids):
-                demand.fail(error)
+                demand.fail(error, ids)
             return
         for one in told:
             if not one.written.done():
                 one.written.set_result(None)
         if demand and (wanted or ids):
             demand.deliver([(rows[i], rows[i + 1], bool(rows[i + 2])) for i in range(0, len(rows), 3)])
+
+    def _noted(self, told: set[str]) -> list[Told]:
+        notes, self._notes = self._notes, {}
+        loop = asyncio.get_running_loop()
+        return [
+            Told(job_id, "update", job.status.value, self._queue.serialize(job), "", loop.create_future())
+            for job_id, job in notes.items()
+            if job_id not in told
+        ]
 
 
 def _fail(waiting: list[asyncio.Future[Any]], error: BaseException) -> None:
@@ -168,3 +204,4 @@ def _fail(waiting: list[asyncio.Future[Any]], error: BaseException) -> None:
                 future.cancel()
             else:
                 future.set_exception(error)
+                future.exception()  # a note's is nobody's

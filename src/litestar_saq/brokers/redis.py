@@ -17,9 +17,8 @@ from saq.utils import now, now_seconds
 
 from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._results import Results
-from litestar_saq.brokers._turns import Enqueues, Turns
+from litestar_saq.brokers._turns import MOST, Enqueues, Turns
 from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
-
 from litestar_saq.jobs import make_key
 
 if TYPE_CHECKING:
@@ -38,8 +37,6 @@ FETCH_GRACE_S = 30.0
 _TOUCH_TRIES = 5
 _NET_S = 2.0
 """How often it is looked at least at jobs that are waited for, in case that nobody told of their end."""
-_BATCH = 500
-"""Jobs that are enqueued in one round trip."""
 
 
 class RedisQueue(QueueMixin, SaqRedisQueue):
@@ -125,10 +122,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             JobError: where a job failed, unless `return_exceptions`.
             TimeoutError: where it took longer.
         """
-        each = [
-            {"timeout": timeout, "key": kwargs.get("key", "") or make_key(), **kwargs, **kw}
-            for kw in iter_kwargs
-        ]
+        each = [{"timeout": timeout, "key": kwargs.get("key", "") or make_key(), **kwargs, **kw} for kw in iter_kwargs]
         async with asyncio.timeout(timeout or None):
             async with self._results.watching(self.job_id(kw["key"]) for kw in each) as ended:
                 enqueued = await asyncio.gather(*(self.enqueue(job_or_func, **kw) for kw in each))
@@ -175,9 +169,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         job.status = status
         await self.turns.tell(job.id, "update", Status(status).value, self.serialize(job))
 
-    async def _finish(
-        self, job: SaqJob, status: Status, *, result: Any = None, error: str | None = None
-    ) -> None:
+    async def _finish(self, job: SaqJob, status: Status, *, result: Any = None, error: str | None = None) -> None:
         del result, error
         await self.turns.tell(job.id, "finish", Status(status).value, self.serialize(job), str(int(job.ttl)))
 
@@ -188,7 +180,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         await self.turns.tell(job.id, "retry", Status(job.status).value, self.serialize(job), due)
 
     async def _enqueue(self, job: SaqJob) -> Job | None:
-        if not await self._enqueues.put(cast("Job", job)):
+        if not await self._enqueues.put(job):
             return None
         if logger.isEnabledFor(logging.INFO):
             logger.info("Enqueuing %s", job.info(logger.isEnabledFor(logging.DEBUG)))
@@ -196,9 +188,20 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
 
     async def _enqueue_batch(self, batch: list[Job]) -> list[Job | None]:
         stored: list[Job | None] = []
-        for part in (batch[i : i + _BATCH] for i in range(0, len(batch), _BATCH)):
-            taken = await self._enqueues.store(part)
-            stored += [job if one else None for job, one in zip(part, taken, strict=True)]
+        under_way: asyncio.Task[list[bool]] | None = None
+        try:
+            # While the server stores some, the next ones are written.
+            for part in (batch[i : i + MOST] for i in range(0, len(batch), MOST)):
+                entries = [self._enqueues.entry(job) for job in part]
+                before, under_way = under_way, asyncio.create_task(self._enqueues.store(entries))
+                await asyncio.sleep(0)  # else it would begin when it is waited for
+                if before is not None:
+                    _add(stored, batch, await before)
+            if under_way is not None:
+                _add(stored, batch, await under_way)
+        finally:
+            if under_way is not None and not under_way.done():
+                await asyncio.wait((under_way,))
         logger.info("Enqueuing %d jobs in queue %s", len(batch) - stored.count(None), self.name)
         return stored
 
@@ -229,6 +232,11 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     async def _forget(self, job_id: bytes) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:
             await cast("Any", pipe).lrem(self._active, 0, job_id).zrem(self._incomplete, job_id).execute()
+
+
+def _add(stored: list[Job | None], batch: list[Job], taken: list[bool]) -> None:
+    begin = len(stored)
+    stored += [job if one else None for job, one in zip(batch[begin : begin + len(taken)], taken, strict=True)]
 
 
 class RedisBroker(Broker):

@@ -5,6 +5,7 @@ Nothing here needs OpenTelemetry until it is on.
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,6 +36,7 @@ __all__ = (
     "instrument_queue",
     "propagation",
     "quiet",
+    "received",
     "silence",
     "upkeep",
 )
@@ -60,6 +62,15 @@ def find_telemetry(
     from litestar_saq.telemetry.job_telemetry import JobTelemetry  # noqa: PLC0415 - the package of an extra
 
     return JobTelemetry(name, options, otel_plugin=otel_plugin)
+
+
+def received(queue: Queue, job: Job) -> None:
+    """Tell that a job was fetched, where that is asked for."""
+    telemetry = telemetry_of(queue)
+    if telemetry is not None and telemetry.options.receive_spans:
+        from litestar_saq.telemetry.wrappers import tell_received  # noqa: PLC0415 - the package of an extra
+
+        tell_received(telemetry, job, time.time_ns())
 
 
 def instrument_queue(queue: Q, options: OtelOptions | None = None) -> Q:

