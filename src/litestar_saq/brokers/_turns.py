@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from saq.utils import now
 
@@ -102,7 +102,8 @@ class Enqueues:
 
     async def store(self, entries: list[Entry]) -> list[bool]:
         """Enqueue jobs in one round trip; return of each whether it was taken."""
-        keys, arguments = list(self._keys), cast("list[Any]", [])
+        keys = list(self._keys)
+        arguments: list[Any] = []
         for entry in entries:
             keys += entry[:2]
             arguments += entry[2:]

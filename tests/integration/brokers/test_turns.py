@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -25,7 +26,10 @@ from litestar_saq.jobs import Job, make_key
 @pytest.fixture
 def url() -> Iterator[str]:
     """A server of the test's own, so that its commands can be counted."""
-    with ValkeyServer(save="") as server:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with ValkeyServer(port=port, save="") as server:
         yield server.connection_url
 
 
