@@ -167,8 +167,9 @@ class Turns:
     async def _once(self) -> None:
         told, self._told = self._told[:MOST], self._told[MOST:]
         told += self._noted({one.job_id for one in told})
-        ids, self._ids = self._ids, []
         demand = self.demand
+        # With nobody to take it, a job that was moved stays as it is, for a sweep.
+        ids, self._ids = self._ids if demand else [], []
         wanted = max(0, min(demand.slots() - len(ids), MOST)) if demand else 0
         if not (told or ids or wanted):
             return
