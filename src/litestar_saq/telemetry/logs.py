@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from litestar_saq.typing import OPENTELEMETRY_INSTALLED, STRUCTLOG_INSTALLED
 
+# Here, since an import costs its time in each job, too.
+if OPENTELEMETRY_INSTALLED:
+    from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
+if STRUCTLOG_INSTALLED:
+    from structlog.contextvars import bind_contextvars, reset_contextvars
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
 
@@ -33,8 +39,6 @@ def span_fields() -> dict[str, Any]:
     """Return the current span's `trace_id` and `span_id` in hex and its `trace_flags`; nothing where there is none."""
     if not OPENTELEMETRY_INSTALLED:
         return {}
-    from opentelemetry.trace import format_span_id, format_trace_id, get_current_span  # noqa: PLC0415 - of an extra
-
     context = get_current_span().get_span_context()
     if not context.is_valid:
         return {}
@@ -98,8 +102,6 @@ def bind_job(job: Job) -> Iterator[None]:
     token = _bound.set(fields)
     try:
         if STRUCTLOG_INSTALLED:
-            from structlog.contextvars import bind_contextvars, reset_contextvars  # noqa: PLC0415 - an optional package
-
             tokens = bind_contextvars(**fields, **span_fields())
             try:
                 yield

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 from litestar_saq.telemetry._state import in_upkeep
 from litestar_saq.typing import OPENTELEMETRY_INSTALLED
 
+# Here, since an import costs its time in each job, too.
+if OPENTELEMETRY_INSTALLED:
+    from opentelemetry.context import attach, detach, set_value
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -24,8 +28,6 @@ _KEY = "suppress_instrumentation"
 
 def quieted(context: Context | None = None) -> Context:
     """Return a context in which they are silent."""
-    from opentelemetry.context import set_value  # noqa: PLC0415 - the package of an extra
-
     return set_value(_KEY, True, context)
 
 
@@ -38,13 +40,9 @@ class suppressed:  # noqa: N801 - used as a function would be; a generator's con
         self._context = context
 
     def __enter__(self) -> None:
-        from opentelemetry.context import attach  # noqa: PLC0415 - the package of an extra
-
         self._token: Token[Context] = attach(quieted(self._context))
 
     def __exit__(self, *_: object) -> None:
-        from opentelemetry.context import detach  # noqa: PLC0415 - the package of an extra
-
         detach(self._token)
 
 
