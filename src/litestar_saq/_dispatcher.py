@@ -8,6 +8,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
+from redis.exceptions import ResponseError
 from saq.job import Status
 from saq.utils import exponential_backoff
 
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _BLOCK_S = 5.0
 """Seconds for which an idle worker waits in one command; it is woken up when the worker ends."""
+_BLOCK_UNWAKED_S = 1.0
+"""The same, where it can't be woken up."""
 _BACKOFF_S = 0.1
 _BACKOFF_LEAST_S = 0.05
 _BACKOFF_MAX_S = 10.0
@@ -108,16 +111,18 @@ class Dispatcher:
         try:
             with quiet(self._queue):
                 async with cast("Any", self._queue.redis).client() as client:
-                    self._client_id = await client.client_id()
+                    with contextlib.suppress(ResponseError):  # who is not allowed to, waits for less at a time
+                        self._client_id = await client.client_id()
                     names = (self._queue.namespace("queued"), self._queue.namespace("active"))
-                    block_s = min(_BLOCK_S, (client.connection.socket_timeout or _BLOCK_S * 2) / 2)
+                    longest_s = _BLOCK_S if self._client_id is not None else _BLOCK_UNWAKED_S
+                    block_s = min(longest_s, (client.connection.socket_timeout or _BLOCK_S * 2) / 2)
                     while not self._ending:
                         job_id = await client.blmove(*names, block_s, "LEFT", "RIGHT")
                         if job_id is not None:
                             self._more = True
                             self._queue.turns.adopt(job_id)
                             return
-        except broker_of(self._queue).unreachable as error:
+        except Exception as error:  # noqa: BLE001 - logged; whatever it is, it is tried again
             self._fail(error, [])
         finally:
             self._client_id = None
@@ -156,8 +161,7 @@ class Dispatcher:
     async def _put_back(self, job: Any, *, begun: bool) -> None:
         with quiet(self._queue):
             if begun:
-                job.attempts -= 1
-                await self._queue.retry(job, job.error)
+                await self._queue.unbegin(job)
             else:
                 await broker_of(self._queue).release(self._queue, job)
 

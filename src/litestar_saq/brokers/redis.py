@@ -179,6 +179,11 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         due = repr(time.time() + delay_s) if delay_s else "0"
         await self.turns.tell(job.id, "retry", Status(job.status).value, self.serialize(job), due)
 
+    async def unbegin(self, job: SaqJob) -> None:
+        """Put back a job that was taken and not run, with no attempt used up."""
+        job.status, job.started, job.worker_id, job.attempts = Status.QUEUED, 0, None, job.attempts - 1
+        await self.turns.tell(job.id, "retry", job.status.value, self.serialize(job), "0")
+
     async def _enqueue(self, job: SaqJob) -> Job | None:
         if not await self._enqueues.put(job):
             return None
