@@ -43,6 +43,31 @@ UPDATE {jobs} SET status = 'queued', job = %(job)s
 WHERE key = %(key)s AND status = 'active' AND job = %(held)s
 """
 
+WRITE_MANY = """
+UPDATE {jobs} SET job = new.job, status = new.status, scheduled = new.scheduled,
+  expire_at = CASE WHEN new.keeps THEN {jobs}.expire_at ELSE new.expire_at END
+FROM unnest(
+  %(keys)s::text[], %(payloads)s::bytea[], %(statuses)s::text[], %(scheduled)s::bigint[], %(expire_at)s::bigint[],
+  %(keeps)s::boolean[]
+) AS new(key, job, status, scheduled, expire_at, keeps)
+WHERE {jobs}.key = new.key
+"""
+
+DELETE_MANY = "DELETE FROM {jobs} WHERE key = ANY(%(keys)s)"
+
+ENQUEUE_MANY = """
+INSERT INTO {jobs} (key, job, queue, status, priority, group_key, scheduled)
+SELECT key, job, %(queue)s, 'queued', priority, group_key, scheduled
+FROM unnest(
+  %(keys)s::text[], %(payloads)s::bytea[], %(priorities)s::smallint[], %(groups)s::text[], %(scheduled)s::bigint[]
+) AS new(key, job, priority, group_key, scheduled)
+ON CONFLICT (key) DO UPDATE SET
+  job = excluded.job, queue = excluded.queue, status = excluded.status, priority = excluded.priority,
+  group_key = excluded.group_key, scheduled = excluded.scheduled, expire_at = NULL
+WHERE {jobs}.status IN ('aborted', 'complete', 'failed') AND excluded.scheduled > {jobs}.scheduled
+RETURNING key
+"""
+
 FORGET_WORKER = "DELETE FROM {stats} WHERE worker_id = %(worker_id)s"
 
 SWEEP_LOCK = "SELECT pg_try_advisory_lock(%(keyspace)s, hashtext(%(queue)s))"

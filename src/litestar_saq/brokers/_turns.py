@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from saq.utils import now
 
 from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers._batches import MOST, Batches, fail
 from litestar_saq.brokers._call import ScriptCall
 from litestar_saq.telemetry import quiet
 
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from litestar_saq.brokers.redis import RedisQueue
     from litestar_saq.jobs import Job
 
-__all__ = ("MOST", "Demand", "Enqueues", "Entry", "Told", "Turns")
-
-MOST = 500
-"""Jobs in one round trip: a script keeps others waiting for as long as it runs."""
+__all__ = ("Demand", "Enqueues", "Entry", "Told", "Turns")
 
 
 class Told(NamedTuple):
@@ -66,8 +64,7 @@ class Enqueues:
         self._queue = queue
         self._keys = [queue.namespace("incomplete"), queue.namespace("queued")]
         self._script = ScriptCall(queue.redis, scripts.ENQUEUE_MANY)
-        self._waiting: list[tuple[Entry, asyncio.Future[bool]]] = []
-        self._flushing: set[asyncio.Task[None]] = set()
+        self._batches = Batches(self.store)
 
     def entry(self, job: SaqJob) -> Entry:
         """Return what is stored of a job; what can't be written is the error of its own caller alone."""
@@ -75,30 +72,7 @@ class Enqueues:
 
     def put(self, job: SaqJob) -> asyncio.Future[bool]:
         """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""
-        entry = self.entry(job)
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._begin)
-        taken: asyncio.Future[bool] = loop.create_future()
-        self._waiting.append((entry, taken))
-        return taken
-
-    def _begin(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for part in (waiting[i : i + MOST] for i in range(0, len(waiting), MOST)):
-            task = asyncio.ensure_future(self._flush(part))
-            self._flushing.add(task)
-            task.add_done_callback(self._flushing.discard)
-
-    async def _flush(self, part: list[tuple[Entry, asyncio.Future[bool]]]) -> None:
-        try:
-            taken = await self.store([entry for entry, _ in part])
-        except BaseException as error:  # noqa: BLE001 - it is those' who wait
-            _fail([future for _, future in part], error)
-            return
-        for (_, future), one in zip(part, taken, strict=True):
-            if not future.done():
-                future.set_result(one)
+        return self._batches.put(self.entry(job))
 
     async def store(self, entries: list[Entry]) -> list[bool]:
         """Enqueue jobs in one round trip; return of each whether it was taken."""
@@ -179,7 +153,7 @@ class Turns:
         try:
             rows = await self._script([*self._keys, *(one.job_id for one in told)], arguments)
         except BaseException as error:  # noqa: BLE001 - it is those' who wait
-            _fail([one.written for one in told], error)
+            fail([one.written for one in told], error)
             if demand and (wanted or ids):
                 demand.fail(error, ids)
             return
@@ -197,13 +171,3 @@ class Turns:
             for job_id, job in notes.items()
             if job_id not in told
         ]
-
-
-def _fail(waiting: list[asyncio.Future[Any]], error: BaseException) -> None:
-    for future in waiting:
-        if not future.done():
-            if isinstance(error, asyncio.CancelledError):
-                future.cancel()
-            else:
-                future.set_exception(error)
-                future.exception()  # a note's is nobody's

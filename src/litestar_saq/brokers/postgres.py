@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from psycopg import OperationalError
@@ -11,11 +12,14 @@ from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 from saq.job import Status
+from saq.queue.base import logger
 from saq.queue.postgres import DEQUEUE, ENQUEUE, ListenMultiplexer
 from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
 from saq.utils import now, now_seconds
 
 from litestar_saq.brokers import _statements as statements
+from litestar_saq.brokers._batches import MOST
+from litestar_saq.brokers._rows import KEEPS, Rows
 from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
 
 if TYPE_CHECKING:
@@ -45,6 +49,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
     def __init__(self, pool: AsyncConnectionPool | None = None, **options: Any) -> None:
         super().__init__(cast("Any", pool), **options)
         self._reopen = False
+        self._rows = Rows(self)
 
     async def connect(self) -> None:
         """Open the pool where it is ours, and make the tables; again after a `disconnect` too."""
@@ -143,9 +148,46 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             job = cast("Job", self.deserialize(payload, Status.ACTIVE))
             # A sweep between the fetch and the start must not find the job overdue.
             job.started = job.touched = taken
-            await self._update(job, status=Status.ACTIVE, connection=connection)
             jobs.append(job)
+        await self._rows.write_now(connection, [self._rows.of(job) for job in jobs])
         return jobs
+
+    async def _update(self, job: SaqJob, status: Status | None = None, **kwargs: Any) -> None:
+        if status is None or kwargs.get("connection") is not None:
+            await super()._update(job, status, **kwargs)
+            return
+        job.status = status
+        await self._rows.write(self._rows.of(job, kwargs.get("expire_at", KEEPS)))
+
+    async def _finish(
+        self,
+        job: SaqJob,
+        status: Status,
+        *,
+        result: Any = None,
+        error: str | None = None,
+        connection: AsyncConnection[Any] | None = None,
+    ) -> None:
+        if connection is not None:
+            await super()._finish(job, status, result=result, error=error, connection=connection)
+            return
+        job.touched = now()
+        expire_at = int(now_seconds() + job.ttl) if job.ttl > 0 else None
+        await self._rows.write(self._rows.of(job, expire_at, deletes=job.ttl < 0))
+
+    async def _enqueue(self, job: SaqJob) -> Job | None:
+        if not await self._rows.enqueue(job):
+            return None
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("Enqueuing %s", job.info(logger.isEnabledFor(logging.DEBUG)))
+        return cast("Job", job)
+
+    async def _enqueue_batch(self, batch: list[Job]) -> list[Job | None]:
+        taken: list[bool] = []
+        for part in (batch[i : i + MOST] for i in range(0, len(batch), MOST)):
+            taken += await self._rows.enqueue_now([self._rows.new(job) for job in part])
+        logger.info("Enqueuing %d jobs in queue %s", sum(taken), self.name)
+        return [job if one else None for job, one in zip(batch, taken, strict=True)]
 
 
 class PostgresBroker(Broker):

@@ -16,8 +16,9 @@ from saq.queue.redis import RedisQueue as SaqRedisQueue
 from saq.utils import now, now_seconds
 
 from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers._batches import MOST
 from litestar_saq.brokers._results import Results
-from litestar_saq.brokers._turns import MOST, Enqueues, Turns
+from litestar_saq.brokers._turns import Enqueues, Turns
 from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
 from litestar_saq.jobs import make_key
 

@@ -1,0 +1,132 @@
+"""What is written to Postgres in one turn of the event loop goes in one statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg.sql import SQL
+from saq.queue.postgres import ENQUEUE
+from saq.utils import now_seconds
+
+from litestar_saq.brokers import _statements as statements
+from litestar_saq.brokers._batches import Batches
+from litestar_saq.telemetry import quiet
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from psycopg import AsyncConnection
+    from saq.job import Job as SaqJob
+
+    from litestar_saq.brokers.postgres import PostgresQueue
+
+__all__ = ("KEEPS", "Rows", "Write")
+
+KEEPS = -1
+"""Instead of when a row expires: that stays as it is (SAQ's own mark)."""
+
+
+class Write(NamedTuple):
+    """What a job's row becomes."""
+
+    key: str
+    payload: bytes
+    status: str
+    scheduled: int
+    expire_at: int | None
+    """In seconds since the epoch; None is never, `KEEPS` as it is."""
+    deletes: bool = False
+
+
+class NewRow(NamedTuple):
+    """A job that is enqueued."""
+
+    key: str
+    payload: bytes
+    priority: int
+    group_key: str | None
+    scheduled: int
+
+
+class Rows:
+    """The rows of a queue's jobs."""
+
+    def __init__(self, queue: PostgresQueue) -> None:
+        self._queue = queue
+        self._writes: Batches[Write, None] = Batches(self._write, together=True)
+        self._enqueues: Batches[NewRow, bool] = Batches(self._enqueue, together=True)
+
+    def write(self, write: Write) -> asyncio.Future[None]:
+        """Write a row with the others of this turn."""
+        return self._writes.put(write)
+
+    def enqueue(self, job: SaqJob) -> asyncio.Future[bool]:
+        """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""
+        return self._enqueues.put(self.new(job))
+
+    def new(self, job: SaqJob) -> NewRow:
+        """Return the row of a job that is enqueued."""
+        payload = self._bytes(job)
+        return NewRow(job.key, payload, job.priority, job.group_key, job.scheduled or int(now_seconds()))
+
+    def of(self, job: SaqJob, expire_at: int | None = KEEPS, *, deletes: bool = False) -> Write:
+        """Return what a job's row becomes."""
+        status = getattr(job.status, "value", job.status)
+        return Write(job.key, self._bytes(job), str(status), job.scheduled, expire_at, deletes)
+
+    def _bytes(self, job: SaqJob) -> bytes:
+        payload = self._queue.serialize(job)
+        return payload.encode() if isinstance(payload, str) else payload
+
+    async def _write(self, writes: list[Write]) -> list[None]:
+        # Of one that is written twice the last holds.
+        last = {write.key: write for write in writes}
+        async with self._connection() as connection, connection.transaction():
+            await self.write_now(connection, [write for write in last.values() if not write.deletes])
+            if keys := [write.key for write in last.values() if write.deletes]:
+                statement = SQL(statements.DELETE_MANY).format(jobs=self._queue.jobs_table)
+                await connection.execute(statement, {"keys": keys})
+        return [None] * len(writes)
+
+    async def write_now(self, connection: AsyncConnection[Any], writes: list[Write]) -> None:
+        """Write rows in one statement of a transaction that there is."""
+        if not writes:
+            return
+        # By their keys, so that two who write the same rows do not wait for each other.
+        writes = sorted(writes)
+        values = {
+            "keys": [write.key for write in writes],
+            "payloads": [write.payload for write in writes],
+            "statuses": [write.status for write in writes],
+            "scheduled": [write.scheduled for write in writes],
+            "expire_at": [None if write.expire_at == KEEPS else write.expire_at for write in writes],
+            "keeps": [write.expire_at == KEEPS for write in writes],
+        }
+        await connection.execute(SQL(statements.WRITE_MANY).format(jobs=self._queue.jobs_table), values)
+
+    async def _enqueue(self, rows: list[NewRow]) -> list[bool]:
+        first = {row.key: row for row in reversed(rows)}
+        values = {
+            "queue": self._queue.name,
+            "keys": [row.key for row in first.values()],
+            "payloads": [row.payload for row in first.values()],
+            "priorities": [row.priority for row in first.values()],
+            "groups": [row.group_key for row in first.values()],
+            "scheduled": [row.scheduled for row in first.values()],
+        }
+        async with self._connection() as connection, connection.transaction():
+            statement = SQL(statements.ENQUEUE_MANY).format(jobs=self._queue.jobs_table)
+            found = await connection.execute(statement, values)
+            taken = {key for (key,) in await found.fetchall()}
+            if taken:
+                await self._queue._notify(ENQUEUE, connection=connection)  # noqa: SLF001 - SAQ has no public way to wake its workers
+        # One that comes twice is taken once.
+        return [row.key in taken and first[row.key] is row for row in rows]
+
+    async def enqueue_now(self, rows: list[NewRow]) -> list[bool]:
+        """Enqueue jobs in one statement."""
+        return await self._enqueue(rows)
+
+    def _connection(self) -> Any:
+        with quiet(self._queue):
+            return self._queue.pool.connection()
