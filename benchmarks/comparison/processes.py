@@ -107,10 +107,12 @@ class Peer:
             yield Workers(folder, processes, log)
 
     @asynccontextmanager
-    async def _started(self, task: Task, *, stdout: Any, stderr: Any, folder: Path | None = None) -> AsyncIterator[Process]:
+    async def _started(
+        self, task: Task, *, stdout: Any, stderr: Any, folder: Path | None = None
+    ) -> AsyncIterator[Process]:
         """Start an adapter out of Ctrl-C's reach, in a group of processes that ends with the context."""
         process = await asyncio.create_subprocess_exec(
-            *(self.python, "-m", f"benchmarks.peers.{self.variant.module}", json.dumps(asdict(task))),
+            *(self.python, "-m", f"benchmarks.peers.{self.variant.module}_peer", json.dumps(asdict(task))),
             cwd=ROOT,
             env=self._environment(folder),
             stdin=asyncio.subprocess.DEVNULL,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ("DASH", "make_tables")
 
-DASH = "–"
+DASH = "-"
 _IDEAL_NAPS = 50 / NAP_S
 _WHOLE_FROM = 100
 _TENTHS_FROM = 10
@@ -36,7 +36,7 @@ class _Column:
 def make_tables(summary: Summary, variants: Sequence[Variant]) -> str:
     """Return all tables that have something to show, each with its title."""
     tables = (
-        ("Jobs a second, and how many times as many as SAQ:", [*_rates(), _naps()]),
+        ("Jobs a second, and their ratio to SAQ's:", [*_rates(), _naps()]),
         ("Waiting, half of the jobs (p50) and 99 of 100 (p99) at most:", list(_waits(summary))),
         ("Cost of a job that does nothing, 50 at once, and of an idle worker:", list(_costs())),
         ("With jobs that wait already (jobs/s enqueued, drained):", list(_pairs(summary, "waiting-", ""))),
@@ -77,12 +77,15 @@ def _rates() -> Iterable[_Column]:
         ("drain, 50 at once", "drain-50", "jobs_per_s"),
     ):
         yield _Column(title, step, (figure,), short)
-        yield _Column("×", step, (f"{figure}_ratio",), lambda value: f"{value:.1f}")
+        yield _Column("ratio", step, (f"{figure}_ratio",), lambda value: f"{value:.1f}")
 
 
 def _naps() -> _Column:
     return _Column(
-        f"10 ms jobs, of {_IDEAL_NAPS:,.0f}", "naps", ("jobs_per_s",), lambda value: f"{value / _IDEAL_NAPS * 100:.0f} %"
+        f"10 ms jobs, of {_IDEAL_NAPS:,.0f}",
+        "naps",
+        ("jobs_per_s",),
+        lambda value: f"{value / _IDEAL_NAPS * 100:.0f} %",
     )
 
 

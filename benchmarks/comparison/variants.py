@@ -9,7 +9,7 @@ __all__ = ("VARIANTS", "Variant")
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A job queue with its adapter, `benchmarks/peers/MODULE.py`."""
+    """A job queue with its adapter, `benchmarks/peers/MODULE_peer.py`."""
 
     name: str
     """What `--only` takes."""

@@ -8,7 +8,8 @@ from typing import Any
 from litestar import Litestar
 from saq import Job
 
-from benchmarks.peers.adapter import NAP_S, Adapter, begun, main, run
+from benchmarks.peers.adapter import NAP_S, Adapter, begun
+from benchmarks.peers.program import main, run
 from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
 from litestar_saq.telemetry import OtelOptions
 

@@ -14,7 +14,8 @@ from litestar_queues import (  # type: ignore[import-not-found]  # of its own en
 from litestar_queues.backends.redis import RedisBackendConfig  # type: ignore[import-not-found]  # the same
 from litestar_queues.models import TaskRequest  # type: ignore[import-not-found]  # the same
 
-from benchmarks.peers.adapter import Adapter, main, nap, no_op, run
+from benchmarks.peers.adapter import Adapter, nap, no_op
+from benchmarks.peers.program import main, run
 
 
 class LitestarQueues(Adapter):

@@ -7,7 +7,8 @@ from typing import Any
 
 from celery import Celery, maybe_patch_concurrency  # type: ignore[import-not-found]  # of its own environment
 
-from benchmarks.peers.adapter import NAP_S, Adapter, begun, main
+from benchmarks.peers.adapter import NAP_S, Adapter, begun
+from benchmarks.peers.program import main
 
 _POOL = "threads"
 

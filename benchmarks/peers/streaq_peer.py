@@ -6,7 +6,8 @@ from typing import Any
 
 from streaq import Worker  # type: ignore[import-not-found]  # of its own environment
 
-from benchmarks.peers.adapter import Adapter, main, nap, no_op
+from benchmarks.peers.adapter import Adapter, nap, no_op
+from benchmarks.peers.program import main
 
 
 class Streaq(Adapter):
@@ -28,7 +29,7 @@ class Streaq(Adapter):
         self._tasks = {"no_op": self._worker.task(no_op), "nap": self._worker.task(nap)}
 
     async def open(self) -> None:
-        await self._worker.__aenter__()  # noqa: PLC2801 - `close` leaves it
+        await self._worker.__aenter__()
 
     async def close(self) -> None:
         await self._worker.__aexit__(None, None, None)

@@ -7,7 +7,8 @@ from typing import Any
 
 from saq import Queue, Worker
 
-from benchmarks.peers.adapter import NAP_S, Adapter, begun, main, run
+from benchmarks.peers.adapter import NAP_S, Adapter, begun
+from benchmarks.peers.program import main, run
 
 
 class StockSaq(Adapter):

@@ -8,7 +8,8 @@ from typing import Any
 from arq import Worker, create_pool  # type: ignore[import-not-found]  # of its own environment
 from arq.connections import RedisSettings  # type: ignore[import-not-found]  # the same
 
-from benchmarks.peers.adapter import NAP_S, Adapter, begun, main, run
+from benchmarks.peers.adapter import NAP_S, Adapter, begun
+from benchmarks.peers.program import main, run
 
 
 class Arq(Adapter):

@@ -11,7 +11,8 @@ from dramatiq.brokers.redis import RedisBroker  # type: ignore[import-not-found]
 from dramatiq.results import Results  # type: ignore[import-not-found]  # the same
 from dramatiq.results.backends import RedisBackend  # type: ignore[import-not-found]  # the same
 
-from benchmarks.peers.adapter import NAP_S, Adapter, begun, main
+from benchmarks.peers.adapter import NAP_S, Adapter, begun
+from benchmarks.peers.program import main
 
 
 class Dramatiq(Adapter):
@@ -29,9 +30,7 @@ class Dramatiq(Adapter):
             self._broker.add_middleware(Results(backend=RedisBackend(url=task.url), store_results=True))
         dramatiq.set_broker(self._broker)
         self._actors = {
-            function.__name__.strip("_"): dramatiq.actor(
-                function, queue_name=task.queue or "default"
-            )
+            function.__name__.strip("_"): dramatiq.actor(function, queue_name=task.queue or "default")
             for function in (_no_op, _nap)
         }
 

@@ -8,7 +8,8 @@ from taskiq.api import run_receiver_task  # type: ignore[import-not-found]  # of
 from taskiq.serializers import ORJSONSerializer  # type: ignore[import-not-found]  # the same
 from taskiq_redis import RedisAsyncResultBackend, RedisStreamBroker  # type: ignore[import-not-found]  # the same
 
-from benchmarks.peers.adapter import Adapter, main, nap, no_op, run
+from benchmarks.peers.adapter import Adapter, nap, no_op
+from benchmarks.peers.program import main, run
 
 
 class Taskiq(Adapter):

@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 from litestar import Litestar
-from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
 
-from benchmarks.peers.adapter import NAP_S, Adapter, begun, main, run
+from benchmarks.peers.adapter import NAP_S, Adapter, begun
+from benchmarks.peers.program import main, run
+from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
 
 
 class Published(Adapter):
