@@ -1,4 +1,4 @@
-"""How pygal draws the pictures: an SVG that fetches nothing and runs no script, seen on white and on near black."""
+"""How pygal draws the pictures: an SVG that fetches nothing, seen on white and on near black."""
 
 from __future__ import annotations
 

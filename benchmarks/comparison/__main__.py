@@ -52,7 +52,7 @@ def _read_options() -> argparse.Namespace:
         prog="python -m benchmarks.comparison",
         description="Measure ours beside other job queues, in turn at REDIS_URL (which has to be empty, and is emptied "
         "after each measurement) or an embedded Valkey; writes benchmarks/peers.json, benchmarks/peers.svg and the "
-        "tables of benchmarks/README.md. All of it takes some hours, --quick about two minutes.",
+        "tables of benchmarks/README.md. All of it takes an hour or two, --quick about two minutes.",
     )
     parser.add_argument("--quick", action="store_true", help="a look at ours and SAQ, which is shown and not written")
     parser.add_argument("--only", type=_names(VARIANTS), metavar="NAMES", help=f"of {', '.join(VARIANTS)}")
@@ -114,7 +114,10 @@ async def _run(plan: Plan, raw: Path | None, *, write: bool) -> None:
 async def _meet(name: str, console: Console) -> Peer:
     variant = VARIANTS[name]
     python = await asyncio.to_thread(interpreter, variant, console.print)
-    return await Peer.meet(variant, python)
+    try:
+        return await Peer.meet(variant, python)
+    except PeerError as error:
+        raise SystemExit(f"{name} does not run: {error}") from error
 
 
 async def _measure_all(figures: Figures, plan: Plan, peers: Sequence[Peer], broker: Broker, progress: Progress) -> None:

@@ -18,7 +18,7 @@ from benchmarks.page import write_between
 from benchmarks.peers.adapter import NO_BULK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from benchmarks.comparison.plan import Plan
     from benchmarks.comparison.processes import Peer
@@ -96,11 +96,16 @@ class Figures:
             facts = peer.facts
             versions = ", ".join(f"{package} {number}" for package, number in facts["versions"].items())
             lines.append(f"- **{peer.variant.title}** ({versions}): {facts['settings']}; results: {facts['results']}.")
-        without = [peer.variant.title for peer in self._peers if not peer.facts["bulk"]]
-        reasons = [f"{', '.join(without)}: {NO_BULK}"] if without else []
+        reasons = [f"{who}: {why}" for why, who in self._without()]
         reasons += [f"{name}, {step}: {_shown(reason)}" for (step, name), reason in self._failed.items()]
         dashes = ["Why there is a dash:\n\n" + "\n".join(f"- {one}." for one in reasons)] if reasons else []
         return ["\n".join(lines), *dashes]
+
+    def _without(self) -> Iterator[tuple[str, str]]:
+        """Yield what some of them don't have, and who they are."""
+        for fact, why in (("bulk", NO_BULK), ("polls", "tells the result, or has no say in how often it asks")):
+            if names := ", ".join(peer.variant.title for peer in self._peers if not peer.facts[fact]):
+                yield why, names
 
     def _circumstances(self) -> str:
         plan = self._plan

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ("Peer", "PeerError", "Workers")
 
 ROOT = Path(__file__).resolve().parents[2]
-_LONGEST_S = 600.0
+_LONGEST_S = 1800.0
 _TOLD = 2000
 """How much of what a process that failed has said is shown, in characters."""
 

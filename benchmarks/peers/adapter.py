@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -63,8 +64,6 @@ class Adapter(ABC):
     """Whether waiting for a result is asking for it again and again."""
     synchronous: ClassVar[bool] = False
     """Whether `enqueue` blocks, so that there is nothing to gather."""
-    lacks: ClassVar[dict[str, str]] = {}
-    """Steps that it can't do, each with the reason."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -94,13 +93,16 @@ class Adapter(ABC):
 
 
 _board: Board | None = None
+_making = threading.Lock()
 
 
 def begun(sent_ns: int) -> None:
     """Count a job that begins now."""
     global _board  # noqa: PLW0603 - one file a process, made by the first job
     if _board is None:
-        _board = Board(os.environ[FOLDER])
+        with _making:
+            # Threads begin their first jobs at once, and a file that is made anew is gone for who has mapped it.
+            _board = _board or Board(os.environ[FOLDER])
     _board.begun(sent_ns)
 
 

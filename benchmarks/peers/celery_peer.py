@@ -28,7 +28,7 @@ class CeleryPeer(Adapter):
         super().__init__(task)
         self._app = Celery("peers", broker=task.url, backend=task.url if task.results else None)
         self._app.conf.update(
-            task_default_queue=task.queue or "default",
+            task_default_queue=task.queue,
             worker_prefetch_multiplier=64,
             worker_hijack_root_logger=False,
             broker_connection_retry_on_startup=True,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import Any
+
+# It is read at the import.
+os.environ["dramatiq_queue_prefetch"] = "500"  # noqa: SIM112 - its name
 
 import dramatiq  # type: ignore[import-not-found]  # of its own environment
 from dramatiq.brokers.redis import RedisBroker  # type: ignore[import-not-found]  # the same
@@ -19,7 +23,7 @@ class Dramatiq(Adapter):
     """Plain functions in a process of threads, as `dramatiq --processes 1 --threads N` runs them."""
 
     packages = ("dramatiq", "redis", "hiredis")
-    settings = "hiredis; plain functions, a thread for each job that runs at once"
+    settings = "hiredis; plain functions, a thread for each job that runs at once; dramatiq_queue_prefetch=500"
     results = "not kept; for the round trip Results with RedisBackend"
     synchronous = True
 
@@ -30,8 +34,7 @@ class Dramatiq(Adapter):
             self._broker.add_middleware(Results(backend=RedisBackend(url=task.url), store_results=True))
         dramatiq.set_broker(self._broker)
         self._actors = {
-            function.__name__.strip("_"): dramatiq.actor(function, queue_name=task.queue or "default")
-            for function in (_no_op, _nap)
+            function.__name__.strip("_"): dramatiq.actor(function, queue_name=task.queue) for function in (_no_op, _nap)
         }
 
     async def open(self) -> None:

@@ -37,11 +37,11 @@ class LitestarQueues(Adapter):
                 placement="external",
                 batch_size=job.concurrency,
                 max_concurrency=job.concurrency,
-                queues=(job.queue or "default",),
+                queues=(job.queue,),
             ),
         )
         for function in (no_op, nap):
-            task(function.__name__, queue=job.queue or "default")(function)
+            task(function.__name__, queue=job.queue)(function)
 
     async def open(self) -> None:
         self._service = QueueService(self._config)

@@ -16,7 +16,7 @@ class Published(Adapter):
     """As its README shows it: the plugin, and the worker that its command runs."""
 
     packages = ("litestar-saq", "saq", "redis", "hiredis", "uvloop")
-    settings = "uvloop, hiredis; max_concurrent_ops=100"
+    settings = "uvloop, hiredis"
     results = "kept for 600 s"
     polls = True
 
@@ -47,7 +47,6 @@ def _plugin(peer: Adapter) -> SAQPlugin:
         name=peer.task.queue,
         tasks=[no_op, nap],
         concurrency=peer.task.concurrency,
-        broker_options={"max_concurrent_ops": 100},
     )
     plugin = SAQPlugin(SAQConfig(queue_configs=[config], enable_otel=False))
     Litestar(plugins=[plugin], logging_config=None)

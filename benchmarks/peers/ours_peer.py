@@ -21,6 +21,7 @@ class Ours(Adapter):
     settings = "uvloop, hiredis"
     results = "kept for 600 s"
     bulk = True
+    polls = True
 
     async def open(self) -> None:
         self._queue: Any = _plugin(self).get_queue(self.task.queue)

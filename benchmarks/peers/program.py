@@ -37,18 +37,17 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return uvloop.run(coroutine)
 
 
-def main(adapter: Callable[[Task], Adapter]) -> None:
+def main(adapter: type[Adapter]) -> None:
     """Do what the task, the process' argument, says; print the figures."""
     task = Task(**json.loads(sys.argv[1]))
-    peer = adapter(task)
     if task.role == "work":
-        peer.work()
+        adapter(task).work()
         return
-    figures = _describe(peer) if task.role == "describe" else run(_produce(peer, task))
+    figures = _describe(adapter) if task.role == "describe" else run(_produce(adapter(task), task))
     print(json.dumps(figures))  # noqa: T201 - the answer
 
 
-def _describe(peer: Adapter) -> dict[str, Any]:
+def _describe(peer: type[Adapter]) -> dict[str, Any]:
     return {
         "versions": {package: version(package) for package in peer.packages},
         "python": platform.python_version(),
@@ -56,7 +55,6 @@ def _describe(peer: Adapter) -> dict[str, Any]:
         "results": peer.results,
         "bulk": peer.bulk,
         "polls": peer.polls,
-        "lacks": peer.lacks,
     }
 
 

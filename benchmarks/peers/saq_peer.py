@@ -15,7 +15,7 @@ class StockSaq(Adapter):
     """As its README shows it."""
 
     packages = ("saq", "redis", "hiredis", "uvloop")
-    settings = "uvloop, hiredis; max_concurrent_ops=100 (its docstring: it throttles enqueue)"
+    settings = "uvloop, hiredis"
     results = "kept for 600 s"
     polls = True
 
@@ -41,7 +41,7 @@ class StockSaq(Adapter):
 
 
 def _queue(peer: Adapter) -> Any:
-    return Queue.from_url(peer.task.url, name=peer.task.queue, max_concurrent_ops=100)
+    return Queue.from_url(peer.task.url, name=peer.task.queue)
 
 
 async def no_op(_ctx: Any, *, payload: str, sent_ns: int) -> None:

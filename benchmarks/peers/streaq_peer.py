@@ -21,9 +21,9 @@ class Streaq(Adapter):
     def __init__(self, task: Any) -> None:
         super().__init__(task)
         self._worker = Worker(
-            task.url or "redis://localhost",
+            task.url,
             concurrency=task.concurrency,
-            queue_name=task.queue or "default",
+            queue_name=task.queue,
             anyio_kwargs={"use_uvloop": True},
         )
         self._tasks = {"no_op": self._worker.task(no_op), "nap": self._worker.task(nap)}

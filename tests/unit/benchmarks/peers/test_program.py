@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -20,6 +20,11 @@ class Listed(Adapter):
     sent: list[tuple[str, int]]
     calls: int
     closed: bool
+    made: ClassVar[Listed | None] = None
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        Listed.made = self
 
     async def open(self) -> None:
         self.sent, self.calls, self.closed = [], 0, False
@@ -44,22 +49,18 @@ class Listed(Adapter):
 
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def ask(**task: Any) -> tuple[dict[str, Any], Listed]:
-        peers: list[Listed] = []
-
-        def make(task: Task) -> Listed:
-            peers.append(Listed(task))
-            return peers[0]
-
+    def ask(**task: Any) -> tuple[dict[str, Any], Listed | None]:
+        Listed.made = None
         monkeypatch.setattr("sys.argv", ["peer", json.dumps(task)])
-        main(make)
-        return json.loads(capsys.readouterr().out), peers[0]
+        main(Listed)
+        return json.loads(capsys.readouterr().out), Listed.made
 
     return ask
 
 
 def test_it_describes_itself(answer: Any) -> None:
-    facts, _ = answer(role="describe")
+    facts, made = answer(role="describe")
+    assert made is None
     assert set(facts["versions"]) == {"saq"}
     assert facts["bulk"] is True
 
