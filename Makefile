@@ -61,7 +61,7 @@ format: environment ## Format the code and mend what can be mended
 build: environment ## Build the wheel and the source distribution into dist/
 	$(RUN) build --no-isolation
 
-bench: environment ## Measure ours beside other job queues, in an hour or two; ours and SAQ in two minutes by ARGS="--quick" (ARGS="--only ours,saq,arq")
+bench: environment ## Measure ours beside other job queues, in an hour or two (ARGS="--quick": ours and SAQ in two minutes)
 	@exec $(RUN) benchmarks.comparison $(ARGS)
 
 bench-telemetry: environment ## Measure what telemetry costs, in some minutes (ARGS="--jobs 1000 --rounds 3")
