@@ -57,7 +57,7 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a look at ours and SAQ, which is shown and not written")
     parser.add_argument("--only", type=_names(VARIANTS), metavar="NAMES", help=f"of {', '.join(VARIANTS)}")
     parser.add_argument("--steps", type=_names(GROUPS), metavar="NAMES", help=f"of {', '.join(GROUPS)}")
-    parser.add_argument("--jobs", type=int, help="how many jobs are enqueued and drained (20000; quick: 4000)")
+    parser.add_argument("--jobs", type=int, help="how many jobs are enqueued and drained (20000; quick: 3000)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (%(default)s)")
     parser.add_argument("--million", action="store_true", help="measure with 1,000,000 jobs waiting, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw figures there, and nothing else")
@@ -80,7 +80,7 @@ def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
 def _make_plan(options: argparse.Namespace) -> Plan:
     groups = options.steps or GROUPS
     if options.quick:
-        return quick_plan(options.only or _QUICK, groups, options.jobs or 4000, options.rounds)
+        return quick_plan(options.only or _QUICK, groups, options.jobs or 3000, options.rounds)
     waiting = (1000, 100_000, *([_MILLION] if options.million else []))
     return Plan(
         variants=options.only or tuple(VARIANTS),

@@ -147,7 +147,7 @@ async def _round_trip(broker: Broker, peer: Peer, step: Step) -> dict[str, float
 
 async def _idle(broker: Broker, peer: Peer, step: Step) -> dict[str, float]:
     async with _warm(broker, peer, step) as workers:
-        await asyncio.sleep(_SETTLE_S * 4)
+        await asyncio.sleep(_SETTLE_S * 2)
         first = await look(broker, workers)
         await asyncio.sleep(step.limit_s)
         last = await look(broker, workers)

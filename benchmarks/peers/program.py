@@ -25,7 +25,6 @@ __all__ = ("main", "run")
 _LONGEST_TRIP_S = 20.0
 _APART_S = 0.005
 """Between round trips."""
-_FIRST_TRIPS = 3
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -125,8 +124,7 @@ async def _pace(peer: Adapter, task: Task) -> dict[str, float]:
 async def _round_trip(peer: Adapter, task: Task) -> dict[str, list[float]]:
     """Make one trip after the other, a moment apart, so that the worker is idle."""
     payload = "x" * task.payload
-    for _ in range(_FIRST_TRIPS):
-        await asyncio.wait_for(peer.round_trip(payload), _LONGEST_TRIP_S)
+    await asyncio.wait_for(peer.round_trip(payload), _LONGEST_TRIP_S)
     trips: list[float] = []
     end = time.perf_counter() + task.limit_s
     while len(trips) < task.jobs and time.perf_counter() < end:
