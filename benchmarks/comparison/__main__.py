@@ -40,7 +40,7 @@ def main() -> int:
     """Measure, and write the figures; return the exit code."""
     options = _read_options()
     try:
-        asyncio.run(_run(_make_plan(options), options.json, write=not options.quick))
+        asyncio.run(_run(_make_plan(options), options.json, write=_is_all(options) or options.write))
     except (KeyboardInterrupt, asyncio.CancelledError):
         Console(stderr=True).print("Interrupted: nothing is written.")
         return INTERRUPTED
@@ -60,11 +60,17 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, help="how many jobs are enqueued and drained (20000; quick: 3000)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (%(default)s)")
     parser.add_argument("--million", action="store_true", help="measure with 1,000,000 jobs waiting, too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw figures there, and nothing else")
+    parser.add_argument("--write", action="store_true", help="write the page although this is a part, or a look")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw figures there instead of all that")
     options = parser.parse_args()
     if options.rounds < 1 or (options.jobs is not None and options.jobs < _LEAST_JOBS):
         parser.error(f"at least {_LEAST_JOBS} jobs and 1 round")
     return options
+
+
+def _is_all(options: argparse.Namespace) -> bool:
+    """Tell whether everything is measured: a part would take the place of all on the page."""
+    return not (options.quick or options.only or options.steps)
 
 
 def _names(known: Iterable[str]) -> Callable[[str], list[str]]:

@@ -103,7 +103,7 @@ class Figures:
 
     def _without(self) -> Iterator[tuple[str, str]]:
         """Yield what some of them don't have, and who they are."""
-        for fact, why in (("bulk", NO_BULK), ("polls", "tells the result, or has no say in how often it asks")):
+        for fact, why in (("bulk", NO_BULK), ("polls", "does not ask for results at an interval of one's choice")):
             if names := ", ".join(peer.variant.title for peer in self._peers if not peer.facts[fact]):
                 yield why, names
 

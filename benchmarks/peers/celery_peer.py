@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from celery import Celery, maybe_patch_concurrency  # type: ignore[import-not-found]  # of its own environment
+from celery import Celery  # type: ignore[import-not-found]  # of its own environment
 
 from benchmarks.peers.adapter import NAP_S, Adapter, begun
 from benchmarks.peers.program import main
-
-_POOL = "threads"
 
 
 class CeleryPeer(Adapter):
@@ -50,8 +48,7 @@ class CeleryPeer(Adapter):
     def work(self) -> None:
         concurrency = f"--concurrency={self.task.concurrency}"
         options = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=ERROR")
-        maybe_patch_concurrency(["celery", "worker", f"--pool={_POOL}"])
-        self._app.worker_main(["worker", f"--pool={_POOL}", concurrency, *options])
+        self._app.worker_main(["worker", "--pool=threads", concurrency, *options])
 
 
 def _no_op(payload: str, sent_ns: int) -> None:
