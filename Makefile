@@ -11,10 +11,10 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 WITH_DEMO := pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench scale simulate pictures lock clean app-environment environment
+.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench bench-telemetry scale simulate pictures lock clean app-environment environment
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: app-environment ## Run the whole system, send CSV files, show reports and traces (ARGS="--once --json FILE.csv")
 	@exec $(RUN) demo $(ARGS)
@@ -61,7 +61,10 @@ format: environment ## Format the code and mend what can be mended
 build: environment ## Build the wheel and the source distribution into dist/
 	$(RUN) build --no-isolation
 
-bench: environment ## Measure what telemetry costs, in some minutes (ARGS="--jobs 1000 --rounds 3")
+bench: environment ## Measure ours beside other job queues, in an hour or two (ARGS="--quick": ours and SAQ in two minutes)
+	@exec $(RUN) benchmarks.comparison $(ARGS)
+
+bench-telemetry: environment ## Measure what telemetry costs, in some minutes (ARGS="--jobs 1000 --rounds 3")
 	@exec $(RUN) benchmarks.telemetry_cost $(ARGS)
 
 scale: environment ## Measure what one Redis and one worker carry, in some minutes (ARGS="--jobs 2000 --rounds 1 --reports 10")
@@ -86,6 +89,9 @@ lock: environment ## Lock the requirements anew (ARGS="--upgrade" for the newest
 	$(UV_COMPILE) $(WITH_DEMO) $(ARGS) --output-file requirements/app.txt
 	$(UV_COMPILE) pyproject.toml --extra otel --group app $(ARGS) --output-file requirements/image.txt
 	echo hatchling | $(UV_COMPILE) - $(ARGS) --output-file requirements/wheel.txt
+	for peer in requirements/bench/*.in; do \
+		$(subst --constraint requirements/dev.txt,,$(UV_COMPILE)) $$peer $(ARGS) --output-file $${peer%.in}.txt || exit; \
+	done
 
 clean: ## Remove the environment and what was built
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache

@@ -18,6 +18,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import server_name
 from benchmarks.measurement import AT_ONCE, CONCURRENCY, STEPS, VARIANTS, WARM_UP
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Report:
     def __init__(self, jobs: int, rounds: int, server: Mapping[str, Any]) -> None:
         self.jobs = jobs
         self.rounds = rounds
-        self._server = f"{server.get('server_name', 'redis')} {server.get('valkey_version', server['redis_version'])}"
+        self._server = server_name(server)
         self._raw: list[dict[str, Any]] = []
         self._load = [os.getloadavg()[0]]
 

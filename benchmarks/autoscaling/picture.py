@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from pygal import Line  # type: ignore[import-untyped]  # pygal has no types
-from pygal.style import Style  # type: ignore[import-untyped]  # the same
+
+from benchmarks.chart_style import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ("BUCKET_S", "draw_waits")
 
-# pygal puts a finder for its maps among Python's own, of a kind that Python warns of at each module it does not find.
-sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
-
 BUCKET_S = 1800.0
 """What a point of the picture sums up."""
 _LEAST_S = 0.1
 """The axis is logarithmic, and what is less than this is no waiting."""
 _LABEL_HOURS = 2
-# Seen on white and on near black alike.
-_STYLE = Style(
-    background="transparent",
-    plot_background="transparent",
-    foreground="#80868b",
-    foreground_strong="#80868b",
-    foreground_subtle="#80868b",
-    guide_stroke_color="#80868b55",
-    major_guide_stroke_color="#80868b55",
-    colors=("#80868b", "#f59e0b", "#3b82f6", "#ef4444", "#10b981"),
-    font_family="system-ui, sans-serif",
-    label_font_size=13,
-    major_label_font_size=13,
-    legend_font_size=13,
-    title_font_size=15,
-    transition="0s",
-)
 
 
 def draw_waits(title: str, waits: Mapping[str, Sequence[float]]) -> bytes:
@@ -48,7 +28,7 @@ def draw_waits(title: str, waits: Mapping[str, Sequence[float]]) -> bytes:
         waits: of each setting the longest wait in each `BUCKET_S` of the day, in seconds.
     """
     chart = Line(
-        style=_STYLE,
+        style=STYLE,
         js=[],
         width=1000,
         height=470,

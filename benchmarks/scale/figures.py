@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.machine import processor, server_name
 from benchmarks.page import markdown_table, write_between
 from benchmarks.scale.summary import BUSY, CONNECTIONS, IDLE_BUSY, JAEGER_SPAN_BYTES, summarize
 
@@ -44,7 +45,7 @@ class Figures:
 
     def __init__(self, measured: Measurements, server: Mapping[str, Any], load: tuple[float, float]) -> None:
         self._measured = measured
-        self._server = f"{server.get('server_name', 'redis')} {server.get('valkey_version', server['redis_version'])}"
+        self._server = server_name(server)
         self._load = load
         self.summary = summarize(measured)
 
@@ -54,7 +55,7 @@ class Figures:
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}",
-            "processor": _processor(),
+            "processor": processor(),
             "cores": os.cpu_count(),
             "load": {"least": self._load[0], "most": self._load[1]},
             "broker": self._server,
@@ -160,7 +161,7 @@ class Figures:
         least, most = self._load
         busy = " It had other work meanwhile, so a quiet one does better." if least > (os.cpu_count() or 1) else ""
         return (
-            f"Measured by `make scale`: {_processor()}, {os.cpu_count()} cores at a load of {least:.1f} to {most:.1f}, "
+            f"Measured by `make scale`: {processor()}, {os.cpu_count()} cores at a load of {least:.1f} to {most:.1f}, "
             f"Python {platform.python_version()}, {self._server}, all on one machine.{busy}"
         )
 
@@ -168,12 +169,3 @@ class Figures:
 def _short(value: float) -> str:
     """Return two digits, or the whole number."""
     return f"{value:,.0f}" if value >= _WHOLE_FROM else f"{value:.2g}"
-
-
-def _processor() -> str:
-    """Return the processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

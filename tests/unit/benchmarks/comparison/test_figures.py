@@ -1,0 +1,61 @@
+"""What is written of the measurements."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.comparison.figures import Figures
+from benchmarks.comparison.plan import Plan
+from benchmarks.comparison.processes import Peer
+from benchmarks.comparison.summary import Measurement
+from benchmarks.comparison.variants import VARIANTS
+
+
+def peer(name: str, *, bulk: bool, polls: bool) -> Peer:
+    facts = {"versions": {name: "1.2"}, "settings": "as by default", "results": "kept", "bulk": bulk, "polls": polls}
+    return Peer(variant=VARIANTS[name], python=Path("python"), facts=facts)
+
+
+@pytest.fixture
+def figures() -> Figures:
+    peers = [peer("ours", bulk=True, polls=True), peer("celery", bulk=False, polls=False)]
+    figures = Figures(Plan(variants=["ours", "celery"], rounds=2), peers, {"redis_version": "8.0.1"})
+    for turn, rate in enumerate((100.0, 300.0)):
+        figures.add(Measurement(round=turn, step="drain-50", variant="ours", figures={"jobs_per_s": rate}))
+    figures.fail("naps", "celery", "Traceback …\n  line\nValueError: too tired\n")
+    return figures
+
+
+def test_a_rate_is_of_its_round(figures: Figures) -> None:
+    assert figures.rate(0, "ours") == 100.0
+    assert figures.rate(1, "ours") == 300.0
+    assert figures.rate(1, "celery") is None
+
+
+def test_each_peer_tells_its_versions_and_settings(figures: Figures) -> None:
+    assert "- **Celery** (celery 1.2): as by default; results: kept." in figures.markdown()
+
+
+def test_each_dash_has_a_reason(figures: Figures) -> None:
+    text = figures.markdown()
+    assert "- Celery: no call that enqueues many jobs." in text
+    assert "- celery, naps: ValueError: too tired." in text
+
+
+def test_the_circumstances_are_told(figures: Figures) -> None:
+    assert "Medians of 2 rounds of 20,000 jobs" in figures.markdown()
+    assert "redis 8.0.1" in figures.markdown()
+
+
+def test_the_raw_figures_can_go_elsewhere(figures: Figures, tmp_path: Path) -> None:
+    figures.write(tmp_path / "raw.json")
+    raw = json.loads((tmp_path / "raw.json").read_text())
+    assert raw["summary"]["drain-50"]["ours"]["jobs_per_s"] == 200.0
+    assert raw["failed"] == [
+        {"step": "naps", "variant": "celery", "reason": "Traceback …\n  line\nValueError: too tired\n"}
+    ]
+    assert len(raw["measurements"]) == 2
+    assert raw["plan"]["rounds"] == 2
