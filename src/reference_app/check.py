@@ -41,7 +41,7 @@ def check(url: str, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
             return _wait(http, answer.headers["location"], ends, answer.json()["trace_id"])
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CheckError(f"{url} is not reached: {error or type(error).__name__}") from error
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckError(f"{url} does not answer as the API does") from error
 
 
@@ -76,6 +76,8 @@ def main() -> int:
     except CheckError as error:
         print(f"The check failed: {error}", file=sys.stderr)  # noqa: T201 - a command
         return 1
+    except KeyboardInterrupt:
+        return 130
     took = f"{time.monotonic() - began:.1f} s"
     print(f"The report {report['id']} was there after {took}; its trace is {report['trace_id']}")  # noqa: T201 - a command
     return 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 
 import pytest
 
@@ -11,4 +13,5 @@ from tests.chart.rendering import REPOSITORY
 
 @pytest.fixture(scope="session", autouse=True)
 def tools() -> None:
-    subprocess.run([REPOSITORY / "requirements" / "chart" / "install.sh"], check=True, timeout=300)
+    environment = {**os.environ, "VENV": sys.prefix}
+    subprocess.run([REPOSITORY / "requirements" / "chart" / "install.sh"], check=True, timeout=300, env=environment)

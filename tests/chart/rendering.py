@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 ROOT = Path(os.environ.get("CHART_ROOT", REPOSITORY))
 CHART = ROOT / "helm"
 CASES = sorted((CHART / "ci").glob("*.yaml"))
-TOOLS = REPOSITORY / ".venv" / "tools"
+TOOLS = Path(sys.prefix) / "tools"
 
 MONITORING = tuple(
     f"monitoring.coreos.com/v1{kind}" for kind in ("", "/ServiceMonitor", "/PodMonitor", "/PrometheusRule")

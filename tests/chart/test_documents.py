@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -21,6 +23,7 @@ def test_every_value_is_documented_and_the_table_is_that_of_the_values(tmp_path:
         text=True,
         check=False,
         timeout=60,
+        env={**os.environ, "VENV": sys.prefix},
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     made, there = ((folder / "README.md").read_text() for folder in (tmp_path / "helm", CHART))

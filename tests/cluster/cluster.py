@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,5 +144,5 @@ def missing_tools() -> list[str]:
 def _environment() -> dict[str, str]:
     """Return the environment of kubectl and helm, in which the project's own ones come first."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "HELM_"))}
-    env["PATH"] = os.pathsep.join([str(ROOT / ".venv" / "tools"), env.get("PATH", os.defpath)])
+    env["PATH"] = os.pathsep.join([str(Path(sys.prefix) / "tools"), env.get("PATH", os.defpath)])
     return env

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,16 @@ def test_pods_say_which_they_are_in_their_spans(release: Release) -> None:
     processes = [process for trace in found for process in trace["processes"].values()]
     names = {tag["value"] for process in processes for tag in process["tags"] if tag["key"] == "k8s.pod.name"}
     assert any(name.startswith("reports-worker-analysis-") for name in names)
+
+
+def test_the_password_is_in_its_secret_alone(release: Release) -> None:
+    password = base64.b64decode(release.get("secrets")["reports-redis"]["data"]["password"]).decode()
+    assert len(password) == 40
+    told = release.cluster.helm("get", "values", "reports", "--all", f"--namespace={release.namespace}")
+    others = release.kubectl("get", "configmaps,deployments,statefulsets,pods,events", "--output=json")
+    logs = "".join(release.kubectl("logs", pod) for pod in release.get("pods"))
+    for text in (told, others, logs):
+        assert password not in text
 
 
 def test_budgets_know_their_pods(release: Release) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from redis import Redis
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -130,6 +132,12 @@ class Field:
         if kind == "saq":
             return self._start(kind, str(SIDES / "saq_web.py"), PORT=str(port))
         return self._start(kind, "-m", "litestar", "--app", "plugin_app:app", "run", "--port", str(port))
+
+    def hold_off_sweeps(self) -> None:
+        """Keep a stock worker from the sweep at its start: it ends what is fetched and not yet begun, too."""
+        if self.dsn.startswith("redis"):
+            with Redis.from_url(self.dsn) as redis:
+                redis.set(f"saq:{self.queue}:sweep", 1, ex=600)
 
     def release(self, key: str) -> None:
         """Let a job go on."""

@@ -95,6 +95,7 @@ def test_the_job_of_a_dead_worker_is_swept(field: Field, key: str, sweeper: Kind
     job = field.status(client, key, "queued")
     assert (job["attempts"], job["error"]) == (1, "swept")
     field.release(key)
+    field.hold_off_sweeps()
     field.worker(sweeper)
     assert client.wait(key=key)["status"] == "complete"
     assert [run["attempt"] for run in field.records(key) if run["event"] == "started"] == [1, 2]

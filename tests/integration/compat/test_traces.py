@@ -22,6 +22,7 @@ def spans(path: Path, kind: str) -> list[dict[str, Any]]:
 
 def test_our_traced_job_runs_on_stock_saq(field: Field, tmp_path: Path) -> None:
     client = field.client("ours", SPANS=str(tmp_path / "client"))
+    field.hold_off_sweeps()
     field.worker("saq")
     key = uuid.uuid4().hex
     client.enqueue(function="show_job", key=key, meta={"order": 7})
@@ -35,6 +36,7 @@ def test_our_traced_job_runs_on_stock_saq(field: Field, tmp_path: Path) -> None:
 
 def test_stock_litestar_saq_continues_our_trace(field: Field, tmp_path: Path) -> None:
     client = field.client("ours", SPANS=str(tmp_path / "client"))
+    field.hold_off_sweeps()
     field.worker("v08", SPANS=str(tmp_path / "worker"))
     assert client.apply(function="add", a=1, b=2) == 3
     [producer] = spans(tmp_path / "client", "PRODUCER")

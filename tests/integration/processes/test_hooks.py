@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from saq import Status
 
 if TYPE_CHECKING:
+    from saq import Job
+
     from tests.integration.processes.run import Run
 
 APP = "hooks_app:app"
@@ -16,9 +18,11 @@ WORKER_KEYS = ["queue", "task_queues", "worker", "worker_id"]
 
 async def test_hooks_run_in_order_with_the_whole_context(run: Run) -> None:
     process = run.workers("-v", "--queues", run.queue_name("a"), app=APP)
-    done = await run.ended(await run.enqueue("work"))
-    named = await run.ended(await run.enqueue("by-name"))
-    failed = await run.ended(await run.enqueue("fail"))
+    ended: list[Job] = []
+    for number, function in enumerate(["work", "by-name", "fail"], 1):
+        ended.append(await run.ended(await run.enqueue(function)))
+        await run.told("hook", times=number, name="after, threaded")  # a job's hooks may end after its end is stored
+    done, named, failed = ended
     assert [job.status for job in (done, named, failed)] == [Status.COMPLETE, Status.COMPLETE, Status.FAILED]
     await run.told("outcome", times=3)
     info = await (await run.queue("a")).info()

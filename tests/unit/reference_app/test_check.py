@@ -85,6 +85,8 @@ def test_what_refuses_the_file(other: str, monkeypatch: pytest.MonkeyPatch) -> N
         ({"status": "failed"}, "the report r1 failed; its trace is t1"),
         ({"status": "complete", "rows": 1, "columns": []}, "the report r1 has other figures than the file"),
         ({"state": "?"}, "does not answer as the API does"),
+        ({"status": "complete", "columns": 7}, "does not answer as the API does"),
+        ({"status": "complete", "columns": ["a"]}, "does not answer as the API does"),
     ],
 )
 def test_what_makes_no_report(
