@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
+import os
+import sys
+from dataclasses import asdict
 from typing import Any
 
-from litestar import Litestar
 from saq import Job
 
-from benchmarks.peers.adapter import NAP_S, Adapter, begun
-from benchmarks.peers.program import main, run
-from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
-from litestar_saq.telemetry import OtelOptions
+from benchmarks.peers.adapter import Adapter
+from benchmarks.peers.ours_app import TASK, make_plugin
+from benchmarks.peers.program import main
 
 
 class Ours(Adapter):
@@ -24,7 +25,7 @@ class Ours(Adapter):
     polls = True
 
     async def open(self) -> None:
-        self._queue: Any = _plugin(self).get_queue(self.task.queue)
+        self._queue: Any = make_plugin(self.task).get_queue(self.task.queue)
         await self._queue.connect()
 
     async def enqueue(self, function: str, payload: str, sent_ns: int) -> Any:
@@ -39,47 +40,9 @@ class Ours(Adapter):
         await self._queue.apply("no_op", payload=payload, sent_ns=0, **poll)
 
     def work(self) -> None:
-        run(self._work())
-
-    async def _work(self) -> None:
-        plugin = _plugin(self)
-        await plugin.get_queue(self.task.queue).connect()
-        await plugin.make_worker(self.task.queue)[0].start()
-
-
-def _plugin(peer: Adapter) -> SAQPlugin:
-    config = QueueConfig(
-        dsn=peer.task.url,
-        name=peer.task.queue,
-        tasks=[no_op, nap],
-        concurrency=peer.task.concurrency,
-    )
-    plugin = SAQPlugin(
-        SAQConfig(queue_configs=[config], enable_otel=peer.task.traced, otel_options=_dropping(peer.task.traced))
-    )
-    Litestar(plugins=[plugin], logging_config=None)
-    return plugin
-
-
-def _dropping(traced: bool) -> OtelOptions:
-    """Return telemetry whose spans are all made, and dropped by the exporter."""
-    if not traced:
-        return OtelOptions()
-    from benchmarks.providers import Providers  # noqa: PLC0415 - the SDK is no part of what is not traced
-
-    providers = Providers(None)
-    return OtelOptions(tracer_provider=providers.tracer, meter_provider=providers.meter)
-
-
-async def no_op(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    del payload
-    begun(sent_ns)
-
-
-async def nap(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    del payload
-    begun(sent_ns)
-    await asyncio.sleep(NAP_S)
+        command = ("--app", "benchmarks.peers.ours_app:make_app", "workers", "run", "--queues", self.task.queue)
+        environment = {**os.environ, TASK: json.dumps(asdict(self.task))}
+        os.execve(sys.executable, (sys.executable, "-m", "litestar", *command), environment)  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
@@ -30,6 +31,8 @@ __all__ = ("WorkerFactory", "WorkerSource", "run_child", "run_workers")
 logger = logging.getLogger(__name__)
 
 _PARENT_POLL_S = 0.5
+_COLLECT_AFTER = 10_000
+"""New objects after which the collector looks for garbage in a ring; Python's 700 are those of ten jobs."""
 
 
 class WorkerFactory(Protocol):
@@ -74,6 +77,10 @@ def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: b
         watch_parent: whether the death of the parent ends them too.
     """
     factory.start_process(names)
+    # What is loaded by now stays: the collector, which has work with each job's objects, need not go through it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(max(_COLLECT_AFTER, gc.get_threshold()[0]), *gc.get_threshold()[1:])
     group = _Group(factory, watch_parent=watch_parent)
     code = group.run_one(names[0]) if len(names) == 1 else group.run_threads(names)
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -91,6 +98,15 @@ def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: b
 def _exit_before_start(_signum: int, _frame: FrameType | None) -> None:
     # Nothing is started that has to end. An exception would be lost where the signal comes upon a finalizer.
     os._exit(0)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes uvloop's event loops, as servers use them, where it is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - an application's choice
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _flush_logs() -> None:
@@ -146,7 +162,8 @@ class _Group:
 
     def _guarded(self, name: str, *, in_thread: bool) -> int:
         try:
-            asyncio.run(self._run(name, in_thread=in_thread))
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._run(name, in_thread=in_thread))
         except LitestarSaqError as error:  # it says all that there is to say
             logger.error("The worker of queue %r ended: %s", name, error)  # noqa: TRY400
             return 1

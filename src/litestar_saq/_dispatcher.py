@@ -53,9 +53,10 @@ class Dispatcher:
         self._worker = worker
         self._queue = queue
         self._running = 0
+        self._at_a_time = (worker.concurrency + 1) // 2
+        """How many are asked for in a round trip: half of them run while the server deals with the others."""
         self._more = True
         """Whether there may be jobs that wait; otherwise one that comes is waited for."""
-        self._wanted = 0
         self._failures = 0
         self._waiting: asyncio.Task[Any] | None = None
         self._client_id: int | None = None
@@ -88,8 +89,10 @@ class Dispatcher:
         return self._worker.event.is_set()
 
     def _count(self) -> int:
-        self._wanted = self._worker.concurrency - self._running if self._more and not self._ending else 0
-        return self._wanted
+        if not self._more or self._ending or self.away:
+            return 0
+        free = self._worker.concurrency - self._running - self._queue.turns.asked
+        return min(free, self._at_a_time)
 
     def _next(self) -> None:
         """See to it that jobs come, where slots are free."""
@@ -128,9 +131,9 @@ class Dispatcher:
             self._client_id = None
             self._waiting = None
 
-    def _deliver(self, rows: list[tuple[bytes, bytes, bool]]) -> None:
+    def _deliver(self, rows: list[tuple[bytes, bytes, bool]], asked: int) -> None:
         self._failures = 0
-        if len(rows) < self._wanted:
+        if len(rows) < asked:
             self._more = False
         for job_id, payload, begun in rows:
             try:
@@ -192,6 +195,7 @@ class Dispatcher:
 
     async def _reclaim(self) -> None:
         """Put back the jobs that are ours by what is written, and that do not run."""
+        await self._queue.turns.idle()  # it may bring some of them
         redis = cast("Any", self._queue.redis)
         ids = await redis.lrange(self._queue.namespace("active"), 0, -1)
         payloads = await redis.mget(ids) if ids else ()

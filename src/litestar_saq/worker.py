@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from saq.queue.redis import RedisQueue as SaqRedisQueue
 from saq.types import Context, JobTaskContext
 from saq.worker import Worker as SaqWorker
-from saq.worker import ensure_coroutine_function_many
+from saq.worker import ensure_coroutine_function, ensure_coroutine_function_many
 
 from litestar_saq._cron import enqueue_cron_jobs
 from litestar_saq._dispatcher import Dispatcher
@@ -81,11 +81,13 @@ class Worker(SaqWorker[Context]):
         self.multiprocessing_mode = multiprocessing_mode
         self.abandoned: set[asyncio.Task[Any]] = set()
         """Tasks that did not end when they were cancelled; a synchronous job's thread can't be stopped."""
-        self._broker = broker_of(queue)
+        self.broker = broker_of(queue)
+        """What the queue's broker adds to SAQ's queue."""
         self._fetcher = Fetcher(queue, self.dequeue_timeout, self._poll_interval, lambda: self.event)
         self._observer = Observer(queue, str(self.id), self.concurrency)
         self._health = HealthFile(Path(health_dir), queue.name, str(self.id), self._state) if health_dir else None
         self._dispatcher: Dispatcher | None = None
+        self._coroutine_functions: dict[Any, Callable[..., Coroutine[Any, Any, Any]]] = {}
         self.held: set[Job] = set()
         """The jobs that run here."""
         self._upkeep: list[asyncio.Task[None]] = []
@@ -209,7 +211,7 @@ class Worker(SaqWorker[Context]):
             return False
         if self.event.is_set():
             with quiet(self.queue):
-                await self._broker.release(self.queue, job)
+                await self.broker.release(self.queue, job)
             return False
         await JobRun(self, job).run()
         return True
@@ -291,9 +293,9 @@ class Worker(SaqWorker[Context]):
         for task in (*fetching, *self._upkeep):
             task.cancel()
         # Else it would count as live until its time is up. Where the broker is away, it does.
-        with contextlib.suppress(TimeoutError, *self._broker.unreachable), quiet(self.queue):
+        with contextlib.suppress(TimeoutError, *self.broker.unreachable), quiet(self.queue):
             async with asyncio.timeout(_FORGET_S):
-                await self._broker.forget_worker(self.queue, self.id)
+                await self.broker.forget_worker(self.queue, self.id)
 
     @staticmethod
     async def _wait(tasks: set[asyncio.Task[Any]], seconds: float) -> set[asyncio.Task[Any]]:
@@ -306,6 +308,14 @@ class Worker(SaqWorker[Context]):
         with ThreadPoolExecutor() as pool:  # the worker's own is closed by now
             for hook in ensure_coroutine_function_many(self.shutdown, pool):
                 await hook(self.context)
+
+    def coroutine_function(self, function: Any) -> Callable[..., Coroutine[Any, Any, Any]]:
+        """Return what runs a job's function: itself, or what calls it in a thread."""
+        found = self._coroutine_functions.get(function)
+        if found is None:
+            found = cast("Any", ensure_coroutine_function(function, self.pool))
+            self._coroutine_functions[function] = found
+        return found
 
     def watch(self, job: Job, task: asyncio.Task[Any]) -> JobTaskContext:
         """Make a running job known to `abort`."""

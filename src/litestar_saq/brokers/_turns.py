@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ("Demand", "Enqueues", "Entry", "Told", "Turns")
 
+_NOTE_AFTER_S = 0.1
+"""What is only noted of a job waits for one to two of these seconds: most jobs have ended by then."""
+_AT_ONCE = 2
+
 
 class Told(NamedTuple):
     """Something that is told of a job."""
@@ -41,9 +45,9 @@ class Demand(NamedTuple):
     worker_id: str
     """In JSON."""
     slots: Callable[[], int]
-    """How many are wanted now."""
-    deliver: Callable[[list[tuple[bytes, bytes, bool]]], None]
-    """Takes id and payload of each, and whether it is marked as active."""
+    """How many are wanted now, beside those that are asked for already (`Turns.asked`)."""
+    deliver: Callable[[list[tuple[bytes, bytes, bool]], int], None]
+    """Takes id and payload of each, whether it is marked as active, and how many were asked for."""
     fail: Callable[[BaseException, list[bytes]], None]
     """Told that jobs could not be asked for, and which were adopted; some may have been taken."""
 
@@ -84,8 +88,21 @@ class Enqueues:
         return [bool(one) for one in await self._script(keys, arguments)]
 
 
+class _Turn(NamedTuple):
+    """What goes in one round trip."""
+
+    told: list[Told]
+    ids: list[bytes]
+    """Of jobs that were moved to the active list already."""
+    wanted: int
+    demand: Demand | None
+
+
 class Turns:
-    """What is told of jobs, and those that a worker gets: one round trip at a time, with all that came up meanwhile."""
+    """What is told of jobs, and those that a worker gets: each round trip takes along all that has come up.
+
+    Two may be under way, so that jobs run while the server is busy with others; never with the same job in both.
+    """
 
     def __init__(self, queue: RedisQueue) -> None:
         self._queue = queue
@@ -93,27 +110,45 @@ class Turns:
         self._keys = [queue.namespace(name) for name in ("active", "queued", "incomplete")]
         self._told: list[Told] = []
         self._notes: dict[str, Job] = {}
+        self._old_notes: dict[str, Job] = {}
+        self._due: dict[str, Job] = {}
+        """The notes that go with the next round trip."""
         self._ids: list[bytes] = []
-        self._turning: asyncio.Task[None] | None = None
-        self._asked = False
+        self._busy: set[str] = set()
+        """The jobs of which something is under way."""
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._begins = self._more = False
+        self.asked = 0
+        """How many jobs are asked for and have not come."""
         self.demand: Demand | None = None
 
     def tell(self, job_id: str, kind: str, status: str, payload: bytes | str, number: str = "") -> asyncio.Future[None]:
         """Tell something of a job with the others of this turn; what is returned is done once it is written."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._told.append(Told(job_id, kind, status, payload, number, written))
+        self._notes.pop(job_id, None)
+        self._old_notes.pop(job_id, None)
         self.turn()
         return written
 
     def note(self, job: Job) -> None:
-        """Tell what was added to a job that runs, unless it has ended by then; nobody waits for that."""
+        """Tell what was added to a job that runs, unless it ends soon; nobody waits for that."""
+        if not self._notes and not self._old_notes:
+            asyncio.get_running_loop().call_later(_NOTE_AFTER_S, self._note)
         self._notes[job.id] = job
-        self.turn()
+
+    def _note(self) -> None:
+        if self._old_notes:
+            self._due |= self._old_notes
+            self.turn()
+        self._old_notes, self._notes = self._notes, {}
+        if self._old_notes:
+            asyncio.get_running_loop().call_later(_NOTE_AFTER_S, self._note)
 
     async def idle(self) -> None:
-        """Wait for the round trip that is under way."""
-        if self._turning is not None:
-            await asyncio.wait((self._turning,))
+        """Wait for the round trips that are under way."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
 
     def adopt(self, job_id: bytes) -> None:
         """Get a job that was moved to the active list already."""
@@ -121,38 +156,63 @@ class Turns:
         self.turn()
 
     def turn(self) -> None:
-        """Begin a round trip at the end of this turn, or after the one that is under way."""
-        if self._turning is None:
-            self._turning = asyncio.ensure_future(self._run())
-        else:
-            self._asked = True
+        """Begin a round trip at the end of this turn of the loop, or as soon as one of those under way is over."""
+        if len(self._under_way) >= _AT_ONCE:
+            self._more = True
+        elif not self._begins:
+            self._begins = True
+            asyncio.get_running_loop().call_soon(self._begin)
 
-    async def _run(self) -> None:
-        try:
-            with quiet(self._queue):
-                while True:
-                    self._asked = False
-                    await self._once()
-                    if not (self._told or self._ids or self._notes or self._asked):
-                        return
-        finally:
-            self._turning = None
+    def _begin(self) -> None:
+        self._begins = False
+        if len(self._under_way) >= _AT_ONCE:
+            self._more = True
+            return
+        turn = self._next()
+        if turn is None:
+            return
+        self._busy.update(one.job_id for one in turn.told)
+        self.asked += turn.wanted + len(turn.ids)
+        task = asyncio.ensure_future(self._run(turn))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        if turn.wanted:
+            self.turn()
 
-    async def _once(self) -> None:
-        told, self._told = self._told[:MOST], self._told[MOST:]
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if self._more or self._told or self._ids or self._due:
+            self._more = False
+            self.turn()
+
+    def _next(self) -> _Turn | None:
+        told: list[Told] = []
+        later: list[Told] = []
+        for one in self._told:
+            (later if one.job_id in self._busy or len(told) >= MOST else told).append(one)
+        self._told = later
         told += self._noted({one.job_id for one in told})
         demand = self.demand
         # With nobody to take it, a job that was moved stays as it is, for a sweep.
         ids, self._ids = self._ids if demand else [], []
         wanted = max(0, min(demand.slots() - len(ids), MOST)) if demand else 0
-        if not (told or ids or wanted):
-            return
+        return _Turn(told, ids, wanted, demand) if told or ids or wanted else None
+
+    async def _run(self, turn: _Turn) -> None:
+        told, ids, wanted, demand = turn
         arguments: list[Any] = [wanted, now(), demand.worker_id if demand else "", len(ids), *ids]
         for one in told:
             arguments += one[1:5]
+        rows: list[Any] = []
+        error: BaseException | None = None
         try:
-            rows = await self._script([*self._keys, *(one.job_id for one in told)], arguments)
-        except BaseException as error:  # noqa: BLE001 - it is those' who wait
+            with quiet(self._queue):
+                rows = await self._script([*self._keys, *(one.job_id for one in told)], arguments)
+        except BaseException as raised:  # noqa: BLE001 - it is those' who wait
+            error = raised
+        self._busy.difference_update(one.job_id for one in told)
+        self.asked -= wanted + len(ids)
+        if error is not None:
             fail([one.written for one in told], error)
             if demand and (wanted or ids):
                 demand.fail(error, ids)
@@ -161,13 +221,17 @@ class Turns:
             if not one.written.done():
                 one.written.set_result(None)
         if demand and (wanted or ids):
-            demand.deliver([(rows[i], rows[i + 1], bool(rows[i + 2])) for i in range(0, len(rows), 3)])
+            found = [(rows[i], rows[i + 1], bool(rows[i + 2])) for i in range(0, len(rows), 3)]
+            demand.deliver(found, wanted + len(ids))
 
     def _noted(self, told: set[str]) -> list[Told]:
-        notes, self._notes = self._notes, {}
+        notes, self._due = self._due, {}
         loop = asyncio.get_running_loop()
-        return [
-            Told(job_id, "update", job.status.value, self._queue.serialize(job), "", loop.create_future())
-            for job_id, job in notes.items()
-            if job_id not in told
-        ]
+        noted = []
+        for job_id, job in notes.items():
+            if job_id in self._busy:
+                self._due[job_id] = job
+            elif job_id not in told:
+                payload = self._queue.serialize(job)
+                noted.append(Told(job_id, "update", job.status.value, payload, "", loop.create_future()))
+        return noted

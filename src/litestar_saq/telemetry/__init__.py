@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from litestar_saq.telemetry._state import override
 from litestar_saq.telemetry.attachment import silence, telemetry_of
@@ -19,6 +19,7 @@ from litestar_saq.typing import OPENTELEMETRY_INSTALLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
     from saq.job import Job
     from saq.queue.base import Queue
@@ -125,8 +126,12 @@ def propagation(mode: Propagation) -> Iterator[None]:
 
 def begin_run(queue: Queue, job: Job, worker_id: str) -> Run | None:
     """Begin the span of a run where the queue has telemetry (`litestar_saq.telemetry.runs.begin_run`)."""
-    if telemetry_of(queue) is None:
-        return None
-    from litestar_saq.telemetry.runs import begin_run  # noqa: PLC0415 - the package of an extra
+    return None if telemetry_of(queue) is None else cast("Run | None", _runs().begin_run(queue, job, worker_id))
 
-    return begin_run(queue, job, worker_id)
+
+@cache
+def _runs() -> ModuleType:
+    # Once: an import costs its time in each job, too.
+    from litestar_saq.telemetry import runs  # noqa: PLC0415 - the package of an extra
+
+    return runs

@@ -83,8 +83,9 @@ def _is_default(textmap: object) -> bool:
     return {type(part) for part in parts} == {TraceContextTextMapPropagator, W3CBaggagePropagator}
 
 
+@lru_cache(maxsize=256)
 def _of_parent(header: str) -> Context:
-    """Return the context of a `traceparent` alone, in a third of the time that the propagators take for it."""
+    """Return the context of a `traceparent` alone, in less time than the propagators take; jobs of a call share it."""
     found = _TRACEPARENT.fullmatch(header)
     if found is None:
         return _W3C.extract({"traceparent": header}, Context())

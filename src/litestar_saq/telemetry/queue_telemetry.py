@@ -57,6 +57,11 @@ class QueueTelemetry:
         return broker_of(self.queue).name
 
     @cached_property
+    def writes_apart(self) -> bool:
+        """Whether outcomes are written by a task of the queue's own, which sees to it that clients are silent."""
+        return hasattr(self.queue, "turns")
+
+    @cached_property
     def common(self) -> dict[str, Any]:
         """The attributes of every span and of the conventions' metrics."""
         common: dict[str, Any] = {semconv.MESSAGING_SYSTEM: semconv.SYSTEM, semconv.DESTINATION: self.queue.name}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from saq.job import Job
     from saq.queue.base import Queue
 
+    from litestar_saq.telemetry.metrics import JobMetrics
     from litestar_saq.telemetry.queue_telemetry import QueueTelemetry
 
 __all__ = ("Run", "begin_run")
@@ -56,7 +57,8 @@ class Run:
         self._start_span()
         self._began = time.perf_counter()
         self._mark = current_run.set(self)
-        self._count_start()
+        if telemetry.owner.metrics is not None:
+            self._count_start(telemetry.owner.metrics)
 
     def _start_span(self) -> None:
         telemetry, job = self._telemetry, self.job
@@ -114,10 +116,8 @@ class Run:
         return attributes
 
     @harmless
-    def _count_start(self) -> None:
-        telemetry, metrics = self._telemetry, self._telemetry.owner.metrics
-        if metrics is None:
-            return
+    def _count_start(self, metrics: JobMetrics) -> None:
+        telemetry = self._telemetry
         metrics.observed.run(telemetry.queue.name, 1)
         metrics.observed.count(CONSUMED, telemetry.measured("process", None))
         metrics.record.wait.record(self._wait_s, telemetry.counted(self.job.function))
@@ -127,7 +127,8 @@ class Run:
         """End the span by the job's outcome: an exception is an error; an abort or a shutdown is none."""
         try:
             self._tell_outcome(error)
-            self._measure(error)
+            if self._telemetry.owner.metrics is not None:
+                self._measure(self._telemetry.owner.metrics, error)
         finally:
             current_run.reset(self._mark)
             otel_context.detach(self._token)
@@ -153,10 +154,8 @@ class Run:
             span.add_event("saq.job.finished", {semconv.STATUS: job.status.value})
 
     @harmless
-    def _measure(self, error: BaseException | None) -> None:
-        telemetry, metrics = self._telemetry, self._telemetry.owner.metrics
-        if metrics is None:
-            return
+    def _measure(self, metrics: JobMetrics, error: BaseException | None) -> None:
+        telemetry = self._telemetry
         kind = semconv.error_type(error) if error is not None else None
         attributes = telemetry.measured("process", None, self.job.function)
         if kind:

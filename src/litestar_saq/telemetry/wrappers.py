@@ -227,6 +227,9 @@ async def _settle(telemetry: QueueTelemetry, name: str, job: Job, call: Callable
     if telemetry.options.settle_spans:
         await _settle_in_span(telemetry, name, job, call)
         return
+    if telemetry.writes_apart and telemetry.owner.metrics is None:
+        await call()
+        return
     began = time.perf_counter()
     error: BaseException | None = None
     try:
