@@ -14,7 +14,7 @@ from saq.queue.base import Queue
 
 from litestar_saq import Job, Worker, monitored_job
 
-LASTS_S = 4.0
+LASTS_S = 5.5
 """Longer than the jobs' heartbeat of 2 s, with sweeps every second in between."""
 
 

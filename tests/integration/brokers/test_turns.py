@@ -22,6 +22,8 @@ from litestar_saq.brokers.redis import RedisQueue
 from litestar_saq.config import decode_json, serializer
 from litestar_saq.jobs import Job, make_key
 
+JOBS = 2000
+
 
 @pytest.fixture
 def url() -> Iterator[str]:
@@ -64,7 +66,7 @@ async def take(queue: RedisQueue, count: int = 1) -> list[tuple[Any, Any, bool]]
     got: asyncio.Future[list[tuple[Any, Any, bool]]] = asyncio.get_running_loop().create_future()
     wanted = iter([count])
     queue.turns.demand = Demand(
-        '"w"', lambda: next(wanted, 0), got.set_result, lambda error, _: got.set_exception(error)
+        '"w"', lambda: next(wanted, 0), lambda rows, _: got.set_result(rows), lambda error, _: got.set_exception(error)
     )
     queue.turns.turn()
     rows = await asyncio.wait_for(got, 10)
@@ -223,6 +225,62 @@ async def test_an_idle_worker_asks_little_and_ends_at_once(queue: RedisQueue) ->
     began = loop.time()
     await worker.stop_in_background()
     assert loop.time() - began < 1.5
+
+
+async def under_way(queue: RedisQueue) -> int:
+    """Return how many scripts wait at a server that is paused."""
+    return sum(client["cmd"] == "evalsha" for client in await queue.redis.client_list())
+
+
+async def test_two_round_trips_go_at_a_time_and_never_with_the_same_job(queue: RedisQueue) -> None:
+    one, other = await queue.enqueue("f", key="one"), await queue.enqueue("f", key="other")
+    assert one
+    assert other
+    await take(queue, 2)
+    await queue.redis.client_pause(60_000, all=False)
+    tasks = [asyncio.create_task(one.update(status=Status.ACTIVE))]
+    while await under_way(queue) < 1:
+        await asyncio.sleep(0.01)
+    tasks.append(asyncio.create_task(one.finish(Status.COMPLETE, result=1)))
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+    assert await under_way(queue) == 1
+    tasks.append(asyncio.create_task(other.finish(Status.COMPLETE, result=2)))
+    while await under_way(queue) < 2:
+        await asyncio.sleep(0.01)
+    await queue.redis.client_unpause()
+    await asyncio.gather(*tasks)
+    assert [(await stored(queue, key))["result"] for key in ("one", "other")] == [1, 2]
+    assert await queue.count("active") == 0
+
+
+async def test_each_job_runs_once_while_connections_are_cut(queue: RedisQueue, url: str) -> None:
+    ran: list[int] = []
+
+    async def note(_ctx: Any, *, number: int) -> None:
+        ran.append(number)
+        await asyncio.sleep(0.001)
+
+    worker = Worker(queue, [("note", note)], concurrency=8)
+    await queue.enqueue_many(Job("note", key=str(n), kwargs={"number": n}, timeout=0) for n in range(JOBS))
+    cutter = make_queue(url, "cutter")
+    await cutter.connect()
+    worker.start_in_background()
+    cuts = 0
+    async with asyncio.timeout(60):
+        while len(set(ran)) < JOBS:
+            seen = len(ran)
+            while len(ran) < min(seen + JOBS // 10, JOBS):
+                await asyncio.sleep(0)
+            cuts += await cutter.redis.client_kill_filter(_type="normal", skipme=True)
+        while await cutter.redis.zcard(queue.namespace("incomplete")):
+            await asyncio.sleep(0.01)
+    await worker.stop_in_background()
+    await cutter.disconnect()
+    assert cuts >= 5
+    assert sorted(ran) == list(range(JOBS))
+    jobs = await queue.jobs(str(n) for n in range(JOBS))
+    assert {(job.status, job.attempts) for job in jobs if job} == {(Status.COMPLETE, 1)}
 
 
 async def test_a_result_is_told_of(queue: RedisQueue) -> None:
