@@ -16,6 +16,7 @@ from litestar_saq._fetcher import pause
 from litestar_saq._run import JobRun
 from litestar_saq.brokers._turns import Demand
 from litestar_saq.brokers.base import broker_of
+from litestar_saq.jobs import mark_begun
 from litestar_saq.telemetry import quiet, received
 
 if TYPE_CHECKING:
@@ -149,7 +150,9 @@ class Dispatcher:
             self._running += 1
             self._worker.held.add(job)
             received(self._queue, job)
-            task = asyncio.create_task(JobRun(self._worker, job, begun=begun).run(), name="process")
+            if begun:
+                mark_begun(job, payload)
+            task = asyncio.create_task(JobRun(self._worker, job).run(), name="process")
             self._worker.tasks.add(task)
             task.add_done_callback(self._ended)
         self._next()

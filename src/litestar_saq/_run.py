@@ -11,6 +11,7 @@ from saq.job import Status
 from saq.utils import exponential_backoff, now
 
 from litestar_saq.exceptions import JobCancelledError, UnknownFunctionError
+from litestar_saq.jobs import pop_begun
 from litestar_saq.telemetry import begin_run
 from litestar_saq.telemetry.logs import bind_job
 
@@ -37,13 +38,12 @@ class JobRun:
     Args:
         worker: whose functions, hooks and threads are used.
         job: what was fetched.
-        begun: whether it is marked as active already.
     """
 
-    def __init__(self, worker: Worker, job: Job, *, begun: bool = False) -> None:
+    def __init__(self, worker: Worker, job: Job) -> None:
         self._worker = worker
-        self._begun = begun
         self._job = job
+        self._held = _held(job, worker.id)
         self._context = cast("Context", {**worker.context, "job": job})
         self._task: asyncio.Task[Any] | None = None
         self._slot: JobTaskContext | None = None
@@ -52,15 +52,15 @@ class JobRun:
     async def run(self) -> None:
         """Run the job and write its outcome."""
         job = self._job
-        if not self._begun:
+        if self._held is None:
             job.started = now()
             job.attempts += 1
             job.worker_id = self._worker.id
         self._worker.held.add(job)
         span = begin_run(self._worker.queue, job, self._worker.id)
-        if self._begun and span is not None:
-            # A retry, and a sweep after our death, know of this attempt by it.
-            cast("Any", self._worker.queue).turns.note(job)
+        if self._held is not None and span is not None:
+            # A sweep after our death knows of this attempt by it.
+            cast("Any", self._worker.queue).note(job, self._held)
         try:
             with bind_job(job):
                 await self._run()
@@ -81,7 +81,7 @@ class JobRun:
             await self._after()
 
     async def _start_and_finish(self) -> None:
-        if not self._begun:
+        if self._held is None:
             await self._job.update(status=Status.ACTIVE)
         self._hooked = True
         await self._worker._before_process(self._context)  # noqa: SLF001 - SAQ's seam for subclasses
@@ -182,6 +182,15 @@ class JobRun:
             await self._worker._after_process(self._context)  # noqa: SLF001 - SAQ's seam for subclasses
         except (Exception, asyncio.CancelledError):
             logger.exception("Failed to run after process hook")
+
+
+def _held(job: Job, worker_id: str) -> bytes | None:
+    """Return what is stored of a job that is marked as active for this worker already; else None."""
+    held = pop_begun(job)
+    if held is not None and job.worker_id != worker_id:  # taken for another one that has the same queue object
+        job.attempts -= 1
+        return None
+    return held
 
 
 async def _until_done(task: asyncio.Task[Any], timeout_s: float | None) -> None:

@@ -81,6 +81,20 @@ class Job(SaqJob):
         return SaqJob.info(shown, full)
 
 
+_BEGUN = "_begun"
+
+
+def mark_begun(job: SaqJob, stored: bytes) -> None:
+    """Keep with a job that it was marked as active for its worker when it was taken, and what is stored of it since."""
+    vars(job)[_BEGUN] = stored
+
+
+def pop_begun(job: SaqJob) -> bytes | None:
+    """Return what is stored of such a job, once; None for another."""
+    stored: bytes | None = vars(job).pop(_BEGUN, None)
+    return stored
+
+
 _STORED = tuple(
     (field.name, field.default) for field in fields(SaqJob) if field.name not in {"queue", "meta", "status"}
 )

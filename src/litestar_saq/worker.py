@@ -27,7 +27,7 @@ from litestar_saq.telemetry.logs import install_job_filter
 from litestar_saq.telemetry.observer import OBSERVE_EVERY_S, Observer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 
     from saq.job import CronJob, Job
     from saq.queue.base import Queue
@@ -141,9 +141,22 @@ class Worker(SaqWorker[Context]):
         """Run until `stop` is called, the process is told to end, or a burst is over."""
         install_job_filter()
         if not self._stop_requested:
-            with self._observer.counting():
+            with self._observer.counting(), self._taking():
                 async with self.alive():
                     await super().start()
+
+    @contextlib.contextmanager
+    def _taking(self) -> Iterator[None]:
+        """Make the queue know who takes its jobs, where it wants to."""
+        takers: list[str] | None = getattr(self.queue, "takers", None)
+        if takers is None:
+            yield
+            return
+        takers.append(str(self.id))
+        try:
+            yield
+        finally:
+            takers.remove(str(self.id))
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:

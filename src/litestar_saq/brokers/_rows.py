@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from psycopg import OperationalError
 from psycopg.sql import SQL
 from saq.queue.postgres import ENQUEUE
 from saq.utils import now_seconds
 
 from litestar_saq.brokers import _statements as statements
 from litestar_saq.brokers._batches import Batches
+from litestar_saq.brokers._notes import Notes
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
-    import asyncio
-
     from psycopg import AsyncConnection
     from saq.job import Job as SaqJob
 
+    from litestar_saq.brokers._notes import Noted
     from litestar_saq.brokers.postgres import PostgresQueue
+    from litestar_saq.jobs import Job
 
 __all__ = ("KEEPS", "Rows", "Write")
+
+logger = logging.getLogger(__name__)
 
 KEEPS = -1
 """Instead of when a row expires: that stays as it is (SAQ's own mark)."""
@@ -55,9 +61,33 @@ class Rows:
         self._queue = queue
         self._writes: Batches[Write, None] = Batches(self._write, together=True)
         self._enqueues: Batches[NewRow, bool] = Batches(self._enqueue, together=True)
+        self._notes = Notes(self._note)
+        self._noting: set[asyncio.Task[None]] = set()
+
+    def note(self, job: Job, held: bytes) -> None:
+        """Write what was added to a job that runs, unless it ends soon; nobody waits for that."""
+        self._notes.add(job, held)
+
+    def _note(self, due: dict[str, Noted]) -> None:
+        task = asyncio.ensure_future(self._write_notes(due))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _write_notes(self, due: dict[str, Noted]) -> None:
+        values = {
+            "keys": list(due),
+            "held": [held for _, held in due.values()],
+            "payloads": [self._bytes(job) for job, _ in due.values()],
+        }
+        try:
+            async with self._connection() as connection:
+                await connection.execute(SQL(statements.NOTE_MANY).format(jobs=self._queue.jobs_table), values)
+        except (OSError, OperationalError) as error:
+            logger.debug("What was noted of %d jobs is not written: %s", len(due), error)
 
     def write(self, write: Write) -> asyncio.Future[None]:
         """Write a row with the others of this turn."""
+        self._notes.drop(write.key)
         return self._writes.put(write)
 
     def enqueue(self, job: SaqJob) -> asyncio.Future[bool]:

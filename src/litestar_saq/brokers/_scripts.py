@@ -69,7 +69,8 @@ TURN = """
 -- What a worker has to tell of its jobs, and the jobs that it gets.
 -- KEYS: active list, queued list, incomplete set, then the job of each thing that is told.
 -- ARGV: how many jobs are taken, now (ms), the worker's id in JSON, how many ids follow that were fetched before,
--- these; then of each thing that is told: kind, status, payload, number (seconds to live; when the retry is due).
+-- these; then of each thing that is told: kind, status, payload, number (of `finish`: seconds to live; of `retry`: when
+-- it is due; of `note`: what is replaced, else nothing is).
 -- Returns a list of id, payload and whether it is marked as active, one after the other.
 local active, queued, incomplete = KEYS[1], KEYS[2], KEYS[3]
 local at = 5 + ARGV[4]
@@ -92,10 +93,10 @@ for i = 4, #KEYS do
     redis.call('ZADD', incomplete, number, id)
     if number == '0' then redis.call('RPUSH', queued, id) end
     redis.call('SET', id, payload)
-  else
+  elseif kind == 'update' or redis.call('GET', id) == number then
     redis.call('SET', id, payload)
   end
-  redis.call('PUBLISH', id, status)
+  if kind ~= 'note' then redis.call('PUBLISH', id, status) end
 end
 local ids, rows = {}, {}
 for i = 1, ARGV[4] do ids[i] = ARGV[4 + i] end

@@ -53,6 +53,12 @@ FROM unnest(
 WHERE {jobs}.key = new.key
 """
 
+NOTE_MANY = """
+UPDATE {jobs} SET job = new.job
+FROM unnest(%(keys)s::text[], %(held)s::bytea[], %(payloads)s::bytea[]) AS new(key, held, job)
+WHERE {jobs}.key = new.key AND {jobs}.job = new.held AND {jobs}.status = 'active'
+"""
+
 DELETE_MANY = "DELETE FROM {jobs} WHERE key = ANY(%(keys)s)"
 
 ENQUEUE_MANY = """

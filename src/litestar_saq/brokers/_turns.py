@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from saq.job import Status
 from saq.utils import now
 
 from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._batches import MOST, Batches, fail
 from litestar_saq.brokers._call import ScriptCall
+from litestar_saq.brokers._notes import Notes
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
@@ -17,13 +19,12 @@ if TYPE_CHECKING:
 
     from saq.job import Job as SaqJob
 
+    from litestar_saq.brokers._notes import Noted
     from litestar_saq.brokers.redis import RedisQueue
     from litestar_saq.jobs import Job
 
 __all__ = ("Demand", "Enqueues", "Entry", "Told", "Turns")
 
-_NOTE_AFTER_S = 0.1
-"""What is only noted of a job waits for one to two of these seconds: most jobs have ended by then."""
 _AT_ONCE = 2
 
 
@@ -32,10 +33,10 @@ class Told(NamedTuple):
 
     job_id: str
     kind: str
-    """`finish`, `retry` or `update`."""
+    """`finish`, `retry`, `update`, or `note`, where no status is told."""
     status: str
     payload: bytes | str
-    number: str
+    number: str | bytes
     written: asyncio.Future[None]
 
 
@@ -109,9 +110,8 @@ class Turns:
         self._script = ScriptCall(queue.redis, scripts.TURN)
         self._keys = [queue.namespace(name) for name in ("active", "queued", "incomplete")]
         self._told: list[Told] = []
-        self._notes: dict[str, Job] = {}
-        self._old_notes: dict[str, Job] = {}
-        self._due: dict[str, Job] = {}
+        self._notes = Notes(self._note)
+        self._due: dict[str, Noted] = {}
         """The notes that go with the next round trip."""
         self._ids: list[bytes] = []
         self._busy: set[str] = set()
@@ -122,28 +122,22 @@ class Turns:
         """How many jobs are asked for and have not come."""
         self.demand: Demand | None = None
 
-    def tell(self, job_id: str, kind: str, status: str, payload: bytes | str, number: str = "") -> asyncio.Future[None]:
+    def tell(self, job: SaqJob, kind: str, number: str = "") -> asyncio.Future[None]:
         """Tell something of a job with the others of this turn; what is returned is done once it is written."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._told.append(Told(job_id, kind, status, payload, number, written))
-        self._notes.pop(job_id, None)
-        self._old_notes.pop(job_id, None)
+        status = Status(job.status).value
+        self._told.append(Told(job.id, kind, status, self._queue.serialize(job), number, written))
+        self._notes.drop(job.key)
         self.turn()
         return written
 
-    def note(self, job: Job) -> None:
+    def note(self, job: Job, held: bytes) -> None:
         """Tell what was added to a job that runs, unless it ends soon; nobody waits for that."""
-        if not self._notes and not self._old_notes:
-            asyncio.get_running_loop().call_later(_NOTE_AFTER_S, self._note)
-        self._notes[job.id] = job
+        self._notes.add(job, held)
 
-    def _note(self) -> None:
-        if self._old_notes:
-            self._due |= self._old_notes
-            self.turn()
-        self._old_notes, self._notes = self._notes, {}
-        if self._old_notes:
-            asyncio.get_running_loop().call_later(_NOTE_AFTER_S, self._note)
+    def _note(self, due: dict[str, Noted]) -> None:
+        self._due |= due
+        self.turn()
 
     async def idle(self) -> None:
         """Wait for the round trips that are under way."""
@@ -225,13 +219,12 @@ class Turns:
             demand.deliver(found, wanted + len(ids))
 
     def _noted(self, told: set[str]) -> list[Told]:
-        notes, self._due = self._due, {}
+        due, self._due = self._due, {}
         loop = asyncio.get_running_loop()
         noted = []
-        for job_id, job in notes.items():
-            if job_id in self._busy:
-                self._due[job_id] = job
-            elif job_id not in told:
-                payload = self._queue.serialize(job)
-                noted.append(Told(job_id, "update", job.status.value, payload, "", loop.create_future()))
+        for key, (job, held) in due.items():
+            if job.id in self._busy:
+                self._due[key] = job, held
+            elif job.id not in told:
+                noted.append(Told(job.id, "note", "", self._queue.serialize(job), held, loop.create_future()))
         return noted

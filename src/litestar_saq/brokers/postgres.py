@@ -21,6 +21,7 @@ from litestar_saq.brokers import _statements as statements
 from litestar_saq.brokers._batches import MOST
 from litestar_saq.brokers._rows import KEEPS, Rows
 from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
+from litestar_saq.jobs import mark_begun, pop_begun
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -50,6 +51,8 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         super().__init__(cast("Any", pool), **options)
         self._reopen = False
         self._rows = Rows(self)
+        self.takers: list[str] = []
+        """The ids of the workers here that take jobs."""
 
     async def connect(self) -> None:
         """Open the pool where it is ours, and make the tables; again after a `disconnect` too."""
@@ -143,14 +146,27 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         # a statement of its own, so that the next one sees what the previous holder has taken.
         await connection.execute(SQL(statements.LOCK_GROUPS).format(jobs=self.jobs_table), values)
         rows = await connection.execute(SQL(statements.TAKE).format(jobs=self.jobs_table), values)
+        # Of several that share us, nobody knows which one gets the job.
+        taker = self.takers[0] if len(self.takers) == 1 else None
         taken, jobs = now(), []
         for (payload,) in await rows.fetchall():
             job = cast("Job", self.deserialize(payload, Status.ACTIVE))
             # A sweep between the fetch and the start must not find the job overdue.
             job.started = job.touched = taken
+            if taker is not None:
+                job.attempts += 1
+                job.worker_id = taker
             jobs.append(job)
-        await self._rows.write_now(connection, [self._rows.of(job) for job in jobs])
+        writes = [self._rows.of(job) for job in jobs]
+        await self._rows.write_now(connection, writes)
+        if taker is not None:
+            for job, write in zip(jobs, writes, strict=True):
+                mark_begun(job, write.payload)
         return jobs
+
+    def note(self, job: Job, held: bytes) -> None:
+        """Write what was added to a running job since `held` was stored, unless it ends soon."""
+        self._rows.note(job, held)
 
     async def _update(self, job: SaqJob, status: Status | None = None, **kwargs: Any) -> None:
         if status is None or kwargs.get("connection") is not None:
@@ -229,6 +245,8 @@ class PostgresBroker(Broker):
         ours = cast("SaqPostgresQueue", queue)
         held = ours.serialize(job)
         job.status, job.started = Status.QUEUED, 0
+        if pop_begun(job) is not None:
+            job.attempts, job.worker_id = job.attempts - 1, None
         values = {"key": job.key, "held": held, "job": ours.serialize(job)}
         async with ours.pool.connection() as connection:
             done = await connection.execute(SQL(statements.PUT_BACK).format(jobs=ours.jobs_table), values)

@@ -168,22 +168,26 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             await super()._update(job, status, **kwargs)
             return
         job.status = status
-        await self.turns.tell(job.id, "update", Status(status).value, self.serialize(job))
+        await self.turns.tell(job, "update")
 
     async def _finish(self, job: SaqJob, status: Status, *, result: Any = None, error: str | None = None) -> None:
-        del result, error
-        await self.turns.tell(job.id, "finish", Status(status).value, self.serialize(job), str(int(job.ttl)))
+        del status, result, error
+        await self.turns.tell(job, "finish", str(int(job.ttl)))
 
     async def _retry(self, job: SaqJob, error: str | None) -> None:
         del error
         delay_s = job.next_retry_delay()
         due = repr(time.time() + delay_s) if delay_s else "0"
-        await self.turns.tell(job.id, "retry", Status(job.status).value, self.serialize(job), due)
+        await self.turns.tell(job, "retry", due)
+
+    def note(self, job: Job, held: bytes) -> None:
+        """Write what was added to a running job since `held` was stored, unless it ends soon."""
+        self.turns.note(job, held)
 
     async def unbegin(self, job: SaqJob) -> None:
         """Put back a job that was taken and not run, with no attempt used up."""
         job.status, job.started, job.worker_id, job.attempts = Status.QUEUED, 0, None, job.attempts - 1
-        await self.turns.tell(job.id, "retry", job.status.value, self.serialize(job), "0")
+        await self.turns.tell(job, "retry", "0")
 
     async def _enqueue(self, job: SaqJob) -> Job | None:
         if not await self._enqueues.put(job):

@@ -13,9 +13,11 @@ from saq.job import Job, Status
 from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
 
 from litestar_saq import QueueConfig, Worker
+from litestar_saq.brokers.base import broker_of
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.brokers.postgres import PostgresQueue
 from litestar_saq.config import decode_json, serializer
+from litestar_saq.jobs import pop_begun
 
 MakeQueue = Callable[..., Any]
 
@@ -114,6 +116,63 @@ async def test_what_was_prefetched_goes_back(make_queue: MakeQueue) -> None:
     assert await other.count("active") == 1
     await queue.disconnect()
     assert (await other.count("queued"), await other.count("active")) == (1, 0)
+
+
+async def test_a_job_is_taken_and_begun_in_one_step(make_queue: MakeQueue) -> None:
+    queue = await make_queue()
+    seen: list[tuple[str, int, str | None]] = []
+
+    async def look(ctx: Any) -> None:
+        stored = await queue.job(ctx["job"].key)
+        seen.append((stored.status, stored.attempts, stored.worker_id))
+
+    worker = Worker(queue, [("look", look)], id="taker")
+    worker.start_in_background()
+    await queue.apply("look", timeout=20)
+    # Of two that share the queue object, each begins what it gets.
+    second = Worker(queue, [("look", look)], id="second")
+    second.start_in_background()
+    while queue.takers != ["taker", "second"]:
+        await asyncio.sleep(0.01)
+    await queue.map("look", [{} for _ in range(20)], timeout=20)
+    await worker.stop_in_background()
+    await second.stop_in_background()
+    assert seen[0] == (Status.ACTIVE, 1, "taker")
+    assert {one[:2] for one in seen} == {(Status.ACTIVE, 1)}
+    assert {one[2] for one in seen} <= {"taker", "second"}
+    assert queue.takers == []
+
+
+async def test_a_job_that_was_begun_and_not_run_goes_back_as_it_was(make_queue: MakeQueue) -> None:
+    queue = await make_queue()
+    key = uuid.uuid4().hex
+    await queue.enqueue("f", key=key)
+    queue.takers.append("w")
+    (job,) = await take(queue, 1)
+    queue.takers.clear()
+    assert (job.status, job.attempts, job.worker_id) == (Status.ACTIVE, 1, "w")
+    await broker_of(queue).release(queue, job)
+    stored = await queue.job(key)
+    assert (stored.status, stored.attempts, stored.worker_id) == (Status.QUEUED, 0, None)
+
+
+async def test_a_note_is_written_where_nothing_else_was(make_queue: MakeQueue) -> None:
+    queue = await make_queue()
+    prefix = uuid.uuid4().hex
+    for name in ("aborted", "noted"):
+        await queue.enqueue("f", key=prefix + name)
+    queue.takers.append("w")
+    jobs = {job.key.removeprefix(prefix): job for job in await take(queue, 2)}
+    await queue.abort(await queue.job(prefix + "aborted"), "enough")
+    for job in jobs.values():
+        stored = pop_begun(job)
+        assert stored
+        job.meta = {"note": 1}
+        queue.note(job, stored)
+    async with asyncio.timeout(20):
+        while (await queue.job(prefix + "noted")).meta != {"note": 1}:
+            await asyncio.sleep(0.01)
+    assert (await queue.job(prefix + "aborted")).status is Status.ABORTING
 
 
 async def test_tables_are_waited_for(postgres_url: str) -> None:

