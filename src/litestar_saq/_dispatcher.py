@@ -14,6 +14,7 @@ from saq.utils import exponential_backoff
 
 from litestar_saq._fetcher import pause
 from litestar_saq._run import JobRun
+from litestar_saq.brokers._call import ask
 from litestar_saq.brokers._turns import Demand
 from litestar_saq.brokers.base import broker_of
 from litestar_saq.jobs import mark_begun
@@ -114,23 +115,33 @@ class Dispatcher:
         """Wait for a job to come."""
         try:
             with quiet(self._queue):
-                async with cast("Any", self._queue.redis).client() as client:
-                    with contextlib.suppress(ResponseError):  # who is not allowed to, waits for less at a time
-                        self._client_id = await client.client_id()
-                    names = (self._queue.namespace("queued"), self._queue.namespace("active"))
-                    longest_s = _BLOCK_S if self._client_id is not None else _BLOCK_UNWAKED_S
-                    block_s = min(longest_s, (client.connection.socket_timeout or _BLOCK_S * 2) / 2)
-                    while not self._ending:
-                        job_id = await client.blmove(*names, block_s, "LEFT", "RIGHT")
-                        if job_id is not None:
-                            self._more = True
-                            self._queue.turns.adopt(job_id)
-                            return
+                job_id = await self._block()
+            if job_id is not None:
+                self._more = True
+                self._queue.turns.adopt(job_id)
         except Exception as error:  # noqa: BLE001 - logged; whatever it is, it is tried again
             self._fail(error, [])
         finally:
-            self._client_id = None
-            self._waiting = None
+            self._client_id = self._waiting = None
+
+    async def _block(self) -> bytes | None:
+        """Return a job that came, moved to the active list; None where the worker ends."""
+        # A connection, and no client around it, which may be of a class of the user's that does more at its end.
+        pool = cast("Any", self._queue.redis).connection_pool
+        connection = await pool.get_connection()
+        try:
+            with contextlib.suppress(ResponseError):  # who is not allowed to, waits for less at a time
+                self._client_id = int(await ask(connection, "CLIENT", "ID"))
+            names = (self._queue.namespace("queued"), self._queue.namespace("active"))
+            longest_s = _BLOCK_S if self._client_id is not None else _BLOCK_UNWAKED_S
+            block_s = min(longest_s, (connection.socket_timeout or _BLOCK_S * 2) / 2)
+            while not self._ending:
+                job_id: bytes | None = await ask(connection, "BLMOVE", *names, "LEFT", "RIGHT", block_s)
+                if job_id is not None:
+                    return job_id
+            return None
+        finally:
+            await pool.release(connection)
 
     def _deliver(self, rows: list[tuple[bytes, bytes, bool]], asked: int) -> None:
         self._failures = 0

@@ -1,18 +1,18 @@
-"""Runs scripts that have hundreds of arguments: what the client takes for each of them would be most of the time."""
+"""Sends commands that have hundreds of arguments: what the client takes for each of them would be most of the time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from hiredis import pack_command
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from redis.asyncio import Redis
 
-__all__ = ("ScriptCall",)
+__all__ = ("ScriptCall", "ask")
 
 
 class ScriptCall:
@@ -35,23 +35,29 @@ class ScriptCall:
         connection = await pool.get_connection()
         try:
             try:
-                return await self._send(connection, "EVALSHA", self._script.sha, len(keys), *keys, *arguments)
+                return await ask(connection, "EVALSHA", self._script.sha, len(keys), *keys, *arguments)
             except NoScriptError:
-                return await self._send(connection, "EVAL", self._script.script, len(keys), *keys, *arguments)
+                return await ask(connection, "EVAL", self._script.script, len(keys), *keys, *arguments)
         finally:
             await pool.release(connection)
 
-    async def _send(self, connection: Any, *command: Any) -> Any:
-        answered = False
-        try:
-            await connection.send_packed_command(pack_command(command))
-            answer = await connection.read_response()
-            answered = True
-        except NoScriptError:
-            answered = True
-            raise
-        finally:
-            # Else the next one who has the connection would get this answer.
-            if not answered:
-                await connection.disconnect(nowait=True)
-        return answer
+
+async def ask(connection: Any, *command: Any) -> Any:
+    """Send a command over a connection of a client's pool; return its answer.
+
+    Raises:
+        RedisError: the server's error, or the connection's.
+    """
+    answered = False
+    try:
+        await connection.send_packed_command(pack_command(command))
+        answer = await connection.read_response()
+        answered = True
+    except ResponseError:
+        answered = True
+        raise
+    finally:
+        # Else the next one who has the connection would get this answer.
+        if not answered:
+            await connection.disconnect(nowait=True)
+    return answer
