@@ -11,7 +11,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 WITH_DEMO := pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench bench-telemetry scale simulate pictures lock clean app-environment environment
+.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench profile bench-telemetry scale simulate pictures lock clean app-environment environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,9 @@ build: environment ## Build the wheel and the source distribution into dist/
 
 bench: environment ## Measure ours beside other job queues, in an hour or two (ARGS="--quick": ours and SAQ in two minutes)
 	@exec $(RUN) benchmarks.comparison $(ARGS)
+
+profile: environment ## Record what SAQ's worker and ours do while they drain a queue, in a minute (ARGS="--show": writes nothing)
+	@exec $(RUN) benchmarks.profiling $(ARGS)
 
 bench-telemetry: environment ## Measure what telemetry costs, in some minutes (ARGS="--jobs 1000 --rounds 3")
 	@exec $(RUN) benchmarks.telemetry_cost $(ARGS)

@@ -10,6 +10,7 @@ from typing import Any
 from litestar import Litestar
 
 from benchmarks.peers.adapter import NAP_S, Task, begun
+from benchmarks.peers.recorder import record
 from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
 from litestar_saq.telemetry import OtelOptions
 
@@ -33,7 +34,7 @@ def make_app() -> Litestar:
 
 def _plugin(task: Task) -> SAQPlugin:
     """With its defaults, as the README shows it."""
-    config = QueueConfig(dsn=task.url, name=task.queue, tasks=[no_op, nap], concurrency=task.concurrency)
+    config = QueueConfig(dsn=task.url, name=task.queue, tasks=[no_op, nap, profiled], concurrency=task.concurrency)
     return SAQPlugin(SAQConfig(queue_configs=[config], enable_otel=task.traced, otel_options=_dropping(task.traced)))
 
 
@@ -50,6 +51,12 @@ async def no_op(_ctx: Any, *, payload: str, sent_ns: int) -> None:
     """Do nothing."""
     del payload
     begun(sent_ns)
+
+
+async def profiled(_ctx: Any, *, payload: str, sent_ns: int) -> None:
+    """Do nothing, and record what is around it."""
+    del payload, sent_ns
+    record()
 
 
 async def nap(_ctx: Any, *, payload: str, sent_ns: int) -> None:

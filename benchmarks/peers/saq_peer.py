@@ -9,6 +9,7 @@ from saq import Queue, Worker
 
 from benchmarks.peers.adapter import NAP_S, Adapter, begun
 from benchmarks.peers.program import main, run
+from benchmarks.peers.recorder import record
 
 
 class StockSaq(Adapter):
@@ -36,7 +37,7 @@ class StockSaq(Adapter):
     async def _work(self) -> None:
         queue = _queue(self)
         await queue.connect()
-        functions: Any = [no_op, nap]
+        functions: Any = [no_op, nap, profiled]
         await Worker(queue, functions, concurrency=self.task.concurrency).start()
 
 
@@ -47,6 +48,11 @@ def _queue(peer: Adapter) -> Any:
 async def no_op(_ctx: Any, *, payload: str, sent_ns: int) -> None:
     del payload
     begun(sent_ns)
+
+
+async def profiled(_ctx: Any, *, payload: str, sent_ns: int) -> None:
+    del payload, sent_ns
+    record()
 
 
 async def nap(_ctx: Any, *, payload: str, sent_ns: int) -> None:
