@@ -1,12 +1,10 @@
-"""Waits for jobs to end by what is published of them, with a slow look as a net."""
+"""Waits for what is published of jobs."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
-
-from saq.job import TERMINAL_STATUSES
 
 from litestar_saq.telemetry import quiet
 
@@ -17,12 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ("Results",)
 
-_ENDED = {status.value for status in TERMINAL_STATUSES}
 _AGAIN_S = 0.5
 
 
 class Results:
-    """One connection by which all who wait for jobs of a queue are told of their ends.
+    """One connection by which all who wait for jobs of a queue are told of them.
 
     A channel of its own for each job: SAQ's listener gets what is published of every job of the queue.
     """
@@ -30,20 +27,20 @@ class Results:
     def __init__(self, queue: RedisQueue) -> None:
         self._queue = queue
         self._pubsub: Any = None
-        self._watched: dict[str, list[asyncio.Queue[str]]] = {}
+        self._watched: dict[str, list[asyncio.Queue[tuple[str, str]]]] = {}
         self._reading: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
-    async def watching(self, job_ids: Iterable[str]) -> AsyncIterator[asyncio.Queue[str]]:
-        """Give a queue of the ids of those jobs that end inside."""
-        ended: asyncio.Queue[str] = asyncio.Queue()
+    async def watching(self, job_ids: Iterable[str]) -> AsyncIterator[asyncio.Queue[tuple[str, str]]]:
+        """Give a queue of what is told of these jobs inside: the id and a status each time."""
+        told: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         ids = set(job_ids)
         with quiet(self._queue):
-            await self._add(ids, ended)
+            await self._add(ids, told)
             try:
-                yield ended
+                yield told
             finally:
-                await self._remove(ids, ended)
+                await self._remove(ids, told)
 
     async def close(self) -> None:
         """End the connection."""
@@ -55,10 +52,10 @@ class Results:
             await self._pubsub.aclose()
             self._pubsub = None
 
-    async def _add(self, ids: set[str], ended: asyncio.Queue[str]) -> None:
+    async def _add(self, ids: set[str], told: asyncio.Queue[tuple[str, str]]) -> None:
         new = [job_id for job_id in ids if job_id not in self._watched]
         for job_id in ids:
-            self._watched.setdefault(job_id, []).append(ended)
+            self._watched.setdefault(job_id, []).append(told)
         if self._pubsub is None:
             self._pubsub = self._queue.redis.pubsub()
         if new:
@@ -66,11 +63,11 @@ class Results:
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
 
-    async def _remove(self, ids: set[str], ended: asyncio.Queue[str]) -> None:
+    async def _remove(self, ids: set[str], told: asyncio.Queue[tuple[str, str]]) -> None:
         gone = []
         for job_id in ids:
             waiting = self._watched[job_id]
-            waiting.remove(ended)
+            waiting.remove(told)
             if not waiting:
                 del self._watched[job_id]
                 gone.append(job_id)
@@ -88,9 +85,8 @@ class Results:
             if message is None or message["type"] != "message":
                 continue
             job_id, status = _text(message["channel"]), _text(message["data"])
-            if status in _ENDED:
-                for ended in self._watched.get(job_id, ()):
-                    ended.put_nowait(job_id)
+            for told in self._watched.get(job_id, ()):
+                told.put_nowait((job_id, status))
 
 
 def _text(value: bytes | str) -> str:

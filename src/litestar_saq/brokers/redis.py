@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -23,11 +24,12 @@ from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_brok
 from litestar_saq.jobs import make_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from redis.asyncio import Redis
     from saq.job import Job as SaqJob
     from saq.queue.base import Queue
+    from saq.types import ListenCallback
 
     from litestar_saq.jobs import Job
 
@@ -38,6 +40,7 @@ FETCH_GRACE_S = 30.0
 _TOUCH_TRIES = 5
 _NET_S = 2.0
 """How often it is looked at least at jobs that are waited for, in case that nobody told of their end."""
+_ENDED = {status.value for status in TERMINAL_STATUSES}
 
 
 class RedisQueue(QueueMixin, SaqRedisQueue):
@@ -140,16 +143,68 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
                         look = await self._ended(ended, pending, max(poll_interval, _NET_S))
         return [results[kw["key"]] for kw in each]
 
-    async def _ended(self, ended: asyncio.Queue[str], pending: dict[str, None], within_s: float) -> list[str]:
+    async def _ended(
+        self, told: asyncio.Queue[tuple[str, str]], pending: dict[str, None], within_s: float
+    ) -> list[str]:
         """Return the keys of jobs that ended; all that are pending where nothing was told for a while."""
+        ids: set[str] = set()
         try:
             async with asyncio.timeout(within_s):
-                ids = {await ended.get()}
+                while not ids or not told.empty():
+                    job_id, status = await told.get()
+                    if status in _ENDED:
+                        ids.add(job_id)
         except TimeoutError:
-            return list(pending)
-        while not ended.empty():
-            ids.add(ended.get_nowait())
+            if not ids:
+                return list(pending)
         return [key for key in map(self.job_key_from_id, ids) if key in pending]
+
+    async def listen(
+        self,
+        job_keys: Iterable[str],
+        callback: ListenCallback,
+        timeout: float | None = 10,  # noqa: ASYNC109 - SAQ's signature
+        poll_interval: float = 0.5,
+    ) -> None:
+        """Call back for what becomes of jobs (SAQ's `Queue.listen`), also for one that has ended before.
+
+        Args:
+            job_keys: the jobs.
+            callback: called with a key and a status; where it returns true, this is over.
+            timeout: seconds from one call to the next; None, and 0, have no limit.
+            poll_interval: how often it is looked at what nobody told of; seconds, and two at least.
+
+        Raises:
+            TimeoutError: where nothing came for so long.
+        """
+        keys = list(job_keys)
+        ended: set[str] = set()
+        heard, look = time.monotonic(), True
+        async with self._results.watching(map(self.job_id, keys)) as told:
+            while keys:
+                if look:
+                    # Who looks and then listens would wait for good for what came in between.
+                    for job in await self.jobs(keys):
+                        if job is not None and job.status in TERMINAL_STATUSES and job.key not in ended:
+                            ended.add(job.key)
+                            if await _call(callback, job.key, job.status):
+                                return
+                left_s = heard + timeout - time.monotonic() if timeout else _NET_S
+                if left_s <= 0:
+                    raise TimeoutError(f"nothing was told of {', '.join(keys)} for {timeout} s")
+                try:
+                    async with asyncio.timeout(min(left_s, max(poll_interval, _NET_S))):
+                        job_id, text = await told.get()
+                except TimeoutError:
+                    look = True
+                    continue
+                heard, look = time.monotonic(), False
+                key, status = self.job_key_from_id(job_id), Status(text)
+                if status in TERMINAL_STATUSES and key in ended:
+                    continue
+                (ended.add if status in TERMINAL_STATUSES else ended.discard)(key)
+                if await _call(callback, key, status):
+                    return
 
     async def _collect(self, keys: list[str], results: dict[str, Any], *, return_exceptions: bool) -> None:
         for key, job in zip(keys, await self.jobs(keys), strict=True):
@@ -242,6 +297,11 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     async def _forget(self, job_id: bytes) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:
             await cast("Any", pipe).lrem(self._active, 0, job_id).zrem(self._incomplete, job_id).execute()
+
+
+async def _call(callback: ListenCallback, key: str, status: Status) -> bool:
+    found = callback(key, status)
+    return bool(await found if isawaitable(found) else found)
 
 
 def _add(stored: list[Job | None], batch: list[Job], taken: list[bool]) -> None:

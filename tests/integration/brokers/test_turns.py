@@ -336,6 +336,40 @@ async def test_a_result_is_told_of(queue: RedisQueue) -> None:
     await worker.stop_in_background()
 
 
+async def test_who_listens_is_told_of_what_came_before_and_after(queue: RedisQueue) -> None:
+    told: list[tuple[str, Status]] = []
+
+    def note(key: str, status: Status) -> bool:
+        told.append((key, status))
+        return len(told) == 3
+
+    await queue.enqueue("f", key="before")
+    await queue.enqueue("f", key="after")
+    before, after = [queue.deserialize(payload) for _, payload, _ in await take(queue, 2)]
+    assert before
+    assert after
+    await before.finish(Status.COMPLETE)
+    listening = asyncio.create_task(queue.listen(["before", "after"], note, timeout=20))
+    while not told:
+        await asyncio.sleep(0.01)
+    await after.update(status=Status.ACTIVE)
+    await after.finish(Status.FAILED)
+    await listening
+    assert told == [("before", Status.COMPLETE), ("after", Status.ACTIVE), ("after", Status.FAILED)]
+
+
+async def test_who_listens_gives_up_in_time(queue: RedisQueue) -> None:
+    async def never(_key: str, _status: Status) -> bool:
+        return False
+
+    job = await queue.enqueue("f", key="k", kwargs={"secret": "an argument"})
+    assert job
+    with pytest.raises(TimeoutError, match="nothing was told of k for"):
+        await queue.listen(["k"], never, timeout=0.1)
+    with pytest.raises(TimeoutError):
+        await job.refresh(until_complete=0.1)
+
+
 async def test_a_result_that_nobody_told_of_is_found(queue: RedisQueue, url: str) -> None:
     waiting = asyncio.ensure_future(queue.apply("add", key="k", timeout=20))
     while not await queue.count("queued"):
