@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from litestar_saq.typing import OPENTELEMETRY_INSTALLED, STRUCTLOG_INSTALLED
 
 # Here, since an import costs its time in each job, too.
-if OPENTELEMETRY_INSTALLED:
+if TYPE_CHECKING or OPENTELEMETRY_INSTALLED:
     from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
-if STRUCTLOG_INSTALLED:
+if TYPE_CHECKING or STRUCTLOG_INSTALLED:
     from structlog.contextvars import bind_contextvars, reset_contextvars
 
 if TYPE_CHECKING:

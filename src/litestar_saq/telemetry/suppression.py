@@ -9,7 +9,7 @@ from litestar_saq.telemetry._state import in_upkeep
 from litestar_saq.typing import OPENTELEMETRY_INSTALLED
 
 # Here, since an import costs its time in each job, too.
-if OPENTELEMETRY_INSTALLED:
+if TYPE_CHECKING or OPENTELEMETRY_INSTALLED:
     from opentelemetry.context import attach, detach, set_value
 
 if TYPE_CHECKING:
