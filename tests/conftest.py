@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 REDIS_IMAGE = "redis:8"
+VALKEY_IMAGE = "valkey/valkey:8.1"
 POSTGRES_IMAGE = "postgres:17"
 # The fixtures end what they start; the reaper of testcontainers would be one more image to pull.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -48,22 +49,37 @@ def _refuse_skip(report: Any) -> Any:
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A Redis server: `REDIS_URL`, else a container, else the embedded Valkey."""
-    if url := os.environ.get("REDIS_URL"):
+    with _server("REDIS_URL", REDIS_IMAGE) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A Valkey server: `VALKEY_URL`, else a container, else the embedded one."""
+    with _server("VALKEY_URL", VALKEY_IMAGE) as url:
+        yield url
+
+
+@contextmanager
+def _server(variable: str, image: str) -> Iterator[str]:
+    if url := os.environ.get(variable):
         yield url
         return
+    with ExitStack() as stack:
+        yield redis_container(stack, image) or stack.enter_context(_embedded_redis())
+
+
+def redis_container(stack: ExitStack, image: str) -> str | None:
+    """Start a server in a container; return its URL, or None where there is no Docker."""
     if not _docker_may_answer():
-        with _embedded_redis() as url:
-            yield url
-        return
+        return None
     from testcontainers.community.redis import RedisContainer
 
-    with ExitStack() as stack:
-        try:
-            container = stack.enter_context(RedisContainer(REDIS_IMAGE))
-        except DockerException:
-            yield stack.enter_context(_embedded_redis())
-        else:
-            yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}"
+    try:
+        container = stack.enter_context(RedisContainer(image))
+    except DockerException:
+        return None
+    return f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}"
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from croniter import croniter
+from saq.job import ABORT_ID_PREFIX, Status
 from saq.job import CronJob as SaqCronJob
 from saq.job import Job as SaqJob
-from saq.job import Status
 from saq.types import Context
 
 from litestar_saq._checks import Fields
@@ -66,6 +66,12 @@ class Job(SaqJob):
         if self.status is not Status.NEW:
             stored["status"] = self.status
         return stored
+
+    @property
+    def abort_id(self) -> str:
+        """The key of the mark that the job was aborted; of a queue with a hash tag (`{reports}`) in that one's slot."""
+        name = self.queue.name if self.queue is not None else ""
+        return f"{ABORT_ID_PREFIX}{name}:{self.key}" if "{" in name else f"{ABORT_ID_PREFIX}{self.key}"
 
     def info(self, full: bool = False) -> str:
         """Describe the job in a line for logs.

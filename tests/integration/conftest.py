@@ -50,7 +50,7 @@ def http_proxy(redis_url: str, name: str, prepare: Callable[[Queue], object]) ->
         thread.join()
 
 
-@pytest.fixture(params=["redis", "postgres", "http", "memory"])
+@pytest.fixture(params=["redis", "valkey", "postgres", "http", "memory"])
 def broker(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

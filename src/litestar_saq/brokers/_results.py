@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from litestar_saq.brokers._overview import text
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
@@ -84,10 +85,6 @@ class Results:
                 continue
             if message is None or message["type"] != "message":
                 continue
-            job_id, status = _text(message["channel"]), _text(message["data"])
+            job_id, status = text(message["channel"]), text(message["data"])
             for told in self._watched.get(job_id, ()):
                 told.put_nowait((job_id, status))
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value

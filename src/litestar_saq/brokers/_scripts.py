@@ -124,6 +124,17 @@ end
 return rows
 """
 
+SCHEDULE = """
+-- KEYS: lock, incomplete set, queued list. ARGV: seconds of the lock (0: it is held), now (s), how many at most.
+if ARGV[1] ~= '0' and not redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[1]) then return {} end
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], 1, ARGV[2], 'LIMIT', 0, ARGV[3])
+for _, id in ipairs(due) do
+  redis.call('ZADD', KEYS[2], 0, id)
+  redis.call('RPUSH', KEYS[3], id)
+end
+return due
+"""
+
 HOLD_LEASE = """
 -- KEYS: a lease. ARGV: who wants it, milliseconds.
 local owner = redis.call('GET', KEYS[1])

@@ -6,41 +6,36 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from saq.job import TERMINAL_STATUSES, UNSUCCESSFUL_TERMINAL_STATUSES, Status
-from saq.queue.base import JobError, logger
+from saq.job import Status
+from saq.queue.base import logger
 from saq.queue.redis import RedisQueue as SaqRedisQueue
-from saq.utils import now, now_seconds
+from saq.utils import now_seconds
 
 from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._batches import MOST
+from litestar_saq.brokers._overview import find_jobs, queue_info, text
+from litestar_saq.brokers._redis_broker import RedisBroker
 from litestar_saq.brokers._results import Results
 from litestar_saq.brokers._turns import Enqueues, Turns
-from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
+from litestar_saq.brokers._waiting import listen, map_jobs
+from litestar_saq.brokers.base import QueueMixin
 from litestar_saq.jobs import make_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from redis.asyncio import Redis
     from saq.job import Job as SaqJob
-    from saq.queue.base import Queue
-    from saq.types import ListenCallback
+    from saq.types import ListenCallback, QueueInfo
 
     from litestar_saq.jobs import Job
 
-__all__ = ("RedisBroker", "RedisQueue")
+__all__ = ("RedisQueue",)
 
 FETCH_GRACE_S = 30.0
 """How long a job may be fetched and not running before it counts as lost by its worker."""
-_TOUCH_TRIES = 5
-_NET_S = 2.0
-"""How often it is looked at least at jobs that are waited for, in case that nobody told of their end."""
-_ENDED = {status.value for status in TERMINAL_STATUSES}
 
 
 class RedisQueue(QueueMixin, SaqRedisQueue):
@@ -78,10 +73,36 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         await self.redis.aclose()
         await self.redis.connection_pool.disconnect()
 
+    async def info(self, jobs: bool = False, offset: int = 0, limit: int = 10) -> QueueInfo:
+        """Return what the queue holds and who works on it (SAQ's `Queue.info`)."""
+        return await queue_info(self, offset, limit - 1 if jobs else -1)
+
+    async def iter_jobs(self, statuses: list[Status] = list(Status), batch_size: int = 100) -> AsyncIterator[SaqJob]:  # noqa: B006 - SAQ's signature
+        """Give the stored jobs of some states (SAQ's `Queue.iter_jobs`)."""
+        async for job in find_jobs(self, batch_size):
+            if job.status in statuses:
+                yield job
+
     async def schedule(self, lock: int = 1) -> list[str]:
-        """Queue what is due (SAQ's `Queue.schedule`); where nothing is, one command tells so."""
-        due = await cast("Any", self.redis).zrangebyscore(self._incomplete, 1, now_seconds(), start=0, num=1)
-        return await super().schedule(lock) if due else []
+        """Queue what is due (SAQ's `Queue.schedule`); where nothing is, one command tells so.
+
+        Args:
+            lock: seconds for which nobody else does.
+
+        Returns:
+            The ids of the jobs.
+        """
+        redis = cast("Any", self.redis)
+        if not await redis.zrangebyscore(self._incomplete, 1, now_seconds(), start=0, num=1):
+            return []
+        names = (self.namespace("schedule"), self._incomplete, self._queued)
+        ids: list[bytes | str] = []
+        while True:
+            # Not all at once: a script keeps others waiting for as long as it runs.
+            more = await redis.eval(scripts.SCHEDULE, 3, *names, 0 if ids else lock, now_seconds(), MOST)
+            ids += more
+            if len(more) < MOST:
+                return [text(job_id) for job_id in ids]
 
     async def sweep(self, lock: int = 60, abort: float = 5.0) -> list[str]:
         """Give back what stuck or lost jobs hold (SAQ's `Queue.sweep`).
@@ -97,7 +118,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             scripts.LIST_ACTIVE, 3, self._sweep, self._active, self.namespace("fetched"), max(1, int(lock))
         )
         return [
-            _text(job_id) for job_id, payload, age_ms in rows if await self._sweep_row(job_id, payload, age_ms, abort)
+            text(job_id) for job_id, payload, age_ms in rows if await self._sweep_row(job_id, payload, age_ms, abort)
         ]
 
     async def map(
@@ -128,36 +149,9 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         """
         each = [{"timeout": timeout, "key": kwargs.get("key", "") or make_key(), **kwargs, **kw} for kw in iter_kwargs]
         async with asyncio.timeout(timeout or None):
-            async with self._results.watching(self.job_id(kw["key"]) for kw in each) as ended:
-                enqueued = await asyncio.gather(*(self.enqueue(job_or_func, **kw) for kw in each))
-                pending = dict.fromkeys(kw["key"] for kw in each)
-                results: dict[str, Any] = {}
-                # Of one that was there before, the end may have been told before, too.
-                look = [kw["key"] for kw, job in zip(each, enqueued, strict=True) if job is None]
-                while pending:
-                    if look:
-                        await self._collect(look, results, return_exceptions=return_exceptions)
-                        for key in results:
-                            pending.pop(key, None)
-                    if pending:
-                        look = await self._ended(ended, pending, max(poll_interval, _NET_S))
-        return [results[kw["key"]] for kw in each]
-
-    async def _ended(
-        self, told: asyncio.Queue[tuple[str, str]], pending: dict[str, None], within_s: float
-    ) -> list[str]:
-        """Return the keys of jobs that ended; all that are pending where nothing was told for a while."""
-        ids: set[str] = set()
-        try:
-            async with asyncio.timeout(within_s):
-                while not ids or not told.empty():
-                    job_id, status = await told.get()
-                    if status in _ENDED:
-                        ids.add(job_id)
-        except TimeoutError:
-            if not ids:
-                return list(pending)
-        return [key for key in map(self.job_key_from_id, ids) if key in pending]
+            return await map_jobs(
+                self, self._results, job_or_func, each, poll_interval, return_exceptions=return_exceptions
+            )
 
     async def listen(
         self,
@@ -177,46 +171,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         Raises:
             TimeoutError: where nothing came for so long.
         """
-        keys = list(job_keys)
-        ended: set[str] = set()
-        heard, look = time.monotonic(), True
-        async with self._results.watching(map(self.job_id, keys)) as told:
-            while keys:
-                if look:
-                    # Who looks and then listens would wait for good for what came in between.
-                    for job in await self.jobs(keys):
-                        if job is not None and job.status in TERMINAL_STATUSES and job.key not in ended:
-                            ended.add(job.key)
-                            if await _call(callback, job.key, job.status):
-                                return
-                left_s = heard + timeout - time.monotonic() if timeout else _NET_S
-                if left_s <= 0:
-                    raise TimeoutError(f"nothing was told of {', '.join(keys)} for {timeout} s")
-                try:
-                    async with asyncio.timeout(min(left_s, max(poll_interval, _NET_S))):
-                        job_id, text = await told.get()
-                except TimeoutError:
-                    look = True
-                    continue
-                heard, look = time.monotonic(), False
-                key, status = self.job_key_from_id(job_id), Status(text)
-                if status in TERMINAL_STATUSES and key in ended:
-                    continue
-                (ended.add if status in TERMINAL_STATUSES else ended.discard)(key)
-                if await _call(callback, key, status):
-                    return
-
-    async def _collect(self, keys: list[str], results: dict[str, Any], *, return_exceptions: bool) -> None:
-        for key, job in zip(keys, await self.jobs(keys), strict=True):
-            if job is None:
-                results[key] = None
-            elif job.status in UNSUCCESSFUL_TERMINAL_STATUSES:
-                error = JobError(job)
-                if not return_exceptions:
-                    raise error
-                results[key] = error
-            elif job.status in TERMINAL_STATUSES:
-                results[key] = job.result
+        await listen(self, self._results, list(job_keys), callback, timeout or None, poll_interval)
 
     async def _update(self, job: SaqJob, status: Status | None = None, **kwargs: Any) -> None:
         if status is None:
@@ -274,7 +229,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         job = self.deserialize(payload)
         if job is None:
             await self._forget(job_id)
-            logger.info("Sweeping missing job %s", _text(job_id))
+            logger.info("Sweeping missing job %s", text(job_id))
             return True
         if job.status == Status.QUEUED:
             return age_ms >= FETCH_GRACE_S * 1000 and await self._put_back(job)
@@ -299,78 +254,6 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             await cast("Any", pipe).lrem(self._active, 0, job_id).zrem(self._incomplete, job_id).execute()
 
 
-async def _call(callback: ListenCallback, key: str, status: Status) -> bool:
-    found = callback(key, status)
-    return bool(await found if isawaitable(found) else found)
-
-
 def _add(stored: list[Job | None], batch: list[Job], taken: list[bool]) -> None:
     begin = len(stored)
     stored += [job if one else None for job, one in zip(batch[begin : begin + len(taken)], taken, strict=True)]
-
-
-class RedisBroker(Broker):
-    """Redis, Valkey, and whatever speaks their protocol."""
-
-    name = "redis"
-    # BLMOVE may have moved a job by the time that a cancellation arrives.
-    fetch_block_s: ClassVar[float | None] = 1.0
-    unreachable: ClassVar[tuple[type[Exception], ...]] = (OSError, RedisConnectionError, RedisTimeoutError)
-
-    def address(self, queue: Queue) -> Address | None:
-        """Return the server's host and port, or its socket's path."""
-        options = cast("SaqRedisQueue", queue).redis.connection_pool.connection_kwargs
-        if path := options.get("path"):
-            return Address(str(path), None)
-        return Address(str(options.get("host", "localhost")), int(options.get("port", 6379)))
-
-    async def touch(self, queue: Queue, job: SaqJob) -> bool:
-        """Set the stored job's `touched`, unless somebody has written the job in between."""
-        redis = cast("Any", cast("SaqRedisQueue", queue).redis)
-        for _ in range(_TOUCH_TRIES):
-            payload = await redis.get(job.id)
-            stored = queue.deserialize(payload)
-            if stored is None or not same_attempt(stored, job):
-                return False
-            stored.touched = now()
-            if await redis.eval(scripts.REPLACE_SAME, 1, job.id, payload, queue.serialize(stored)):
-                job.touched = stored.touched
-                return True
-        return True  # it is being written to at this moment, which is a sign of life too
-
-    async def release(self, queue: Queue, job: SaqJob) -> None:
-        """Move the job from the active list to the front of the queue, as it is stored."""
-        await self.put_back(queue, job)
-
-    async def hold_lease(self, queue: Queue, name: str, owner: str, ttl_s: float) -> bool:
-        """Take a lease, or keep it: a key that expires."""
-        redis = cast("Any", cast("SaqRedisQueue", queue).redis)
-        key = cast("SaqRedisQueue", queue).namespace(name)
-        return bool(await redis.eval(scripts.HOLD_LEASE, 1, key, owner, int(ttl_s * 1000)))
-
-    async def oldest_job_s(self, queue: Queue) -> float | None:
-        """Return how long the first job of the list has been due."""
-        ours = cast("SaqRedisQueue", queue)
-        first = await cast("Any", ours.redis).lindex(ours.namespace("queued"), 0)
-        job = queue.deserialize(await ours.redis.get(first)) if first else None
-        return max(0.0, (now() - max(job.queued, job.scheduled * 1000)) / 1000) if job else 0.0
-
-    async def forget_worker(self, queue: Queue, worker_id: str) -> None:
-        """Remove what the worker has told of itself."""
-        ours = cast("SaqRedisQueue", queue)
-        key = ours.namespace(f"worker_info:{worker_id}")
-        async with ours.redis.pipeline(transaction=True) as pipe:
-            await cast("Any", pipe).delete(key).zrem(ours.namespace("stats"), key).execute()
-
-    async def put_back(self, queue: Queue, job: SaqJob) -> bool:
-        """Release a job; tell whether it was there to be released."""
-        ours = cast("SaqRedisQueue", queue)
-        keys: Sequence[str] = (ours.namespace("active"), ours.namespace("queued"))
-        return bool(await cast("Any", ours.redis).eval(scripts.PUT_BACK, 2, *keys, job.id))
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-register_broker(SaqRedisQueue, RedisBroker())

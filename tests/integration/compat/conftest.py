@@ -25,7 +25,7 @@ def stock() -> Path:
     return stock_environment()
 
 
-@pytest.fixture(scope="module", params=["redis", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(scope="module", params=["redis", "valkey", pytest.param("postgres", marks=pytest.mark.postgres)])
 def broker(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

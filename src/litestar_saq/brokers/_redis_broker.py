@@ -1,0 +1,86 @@
+"""What Redis and Valkey add to SAQ's queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from saq.queue.redis import RedisQueue as SaqRedisQueue
+from saq.utils import now
+
+from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers.base import Address, Broker, register_broker, same_attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from saq.job import Job as SaqJob
+    from saq.queue.base import Queue
+
+__all__ = ("RedisBroker",)
+
+_TOUCH_TRIES = 5
+
+
+class RedisBroker(Broker):
+    """Redis, Valkey, and whatever speaks their protocol."""
+
+    name = "redis"
+    # BLMOVE may have moved a job by the time that a cancellation arrives.
+    fetch_block_s: ClassVar[float | None] = 1.0
+    unreachable: ClassVar[tuple[type[Exception], ...]] = (OSError, RedisConnectionError, RedisTimeoutError)
+
+    def address(self, queue: Queue) -> Address | None:
+        """Return the server's host and port, or its socket's path."""
+        options = cast("SaqRedisQueue", queue).redis.connection_pool.connection_kwargs
+        if path := options.get("path"):
+            return Address(str(path), None)
+        return Address(str(options.get("host", "localhost")), int(options.get("port", 6379)))
+
+    async def touch(self, queue: Queue, job: SaqJob) -> bool:
+        """Set the stored job's `touched`, unless somebody has written the job in between."""
+        redis = cast("Any", cast("SaqRedisQueue", queue).redis)
+        for _ in range(_TOUCH_TRIES):
+            payload = await redis.get(job.id)
+            stored = queue.deserialize(payload)
+            if stored is None or not same_attempt(stored, job):
+                return False
+            stored.touched = now()
+            if await redis.eval(scripts.REPLACE_SAME, 1, job.id, payload, queue.serialize(stored)):
+                job.touched = stored.touched
+                return True
+        return True  # it is being written to at this moment, which is a sign of life too
+
+    async def release(self, queue: Queue, job: SaqJob) -> None:
+        """Move the job from the active list to the front of the queue, as it is stored."""
+        await self.put_back(queue, job)
+
+    async def hold_lease(self, queue: Queue, name: str, owner: str, ttl_s: float) -> bool:
+        """Take a lease, or keep it: a key that expires."""
+        redis = cast("Any", cast("SaqRedisQueue", queue).redis)
+        key = cast("SaqRedisQueue", queue).namespace(name)
+        return bool(await redis.eval(scripts.HOLD_LEASE, 1, key, owner, int(ttl_s * 1000)))
+
+    async def oldest_job_s(self, queue: Queue) -> float | None:
+        """Return how long the first job of the list has been due."""
+        ours = cast("SaqRedisQueue", queue)
+        first = await cast("Any", ours.redis).lindex(ours.namespace("queued"), 0)
+        job = queue.deserialize(await ours.redis.get(first)) if first else None
+        return max(0.0, (now() - max(job.queued, job.scheduled * 1000)) / 1000) if job else 0.0
+
+    async def forget_worker(self, queue: Queue, worker_id: str) -> None:
+        """Remove what the worker has told of itself."""
+        ours = cast("SaqRedisQueue", queue)
+        key = ours.namespace(f"worker_info:{worker_id}")
+        async with ours.redis.pipeline(transaction=True) as pipe:
+            await cast("Any", pipe).delete(key).zrem(ours.namespace("stats"), key).execute()
+
+    async def put_back(self, queue: Queue, job: SaqJob) -> bool:
+        """Release a job; tell whether it was there to be released."""
+        ours = cast("SaqRedisQueue", queue)
+        keys: Sequence[str] = (ours.namespace("active"), ours.namespace("queued"))
+        return bool(await cast("Any", ours.redis).eval(scripts.PUT_BACK, 2, *keys, job.id))
+
+
+register_broker(SaqRedisQueue, RedisBroker())
