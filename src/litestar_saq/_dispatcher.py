@@ -75,10 +75,11 @@ class Dispatcher:
                 async with asyncio.timeout(_UNBLOCK_S):
                     await cast("Any", self._queue.redis).client_unblock(self._client_id)
         # Whatever waits or is under way may bring a job, and that is put back.
-        while tasks := self._tasks - {asyncio.current_task()}:
-            await asyncio.wait(tasks)
-            await self._queue.turns.idle()
-        await self._queue.turns.idle()
+        while True:
+            await self._queue.turns.settled()
+            if not self._tasks:
+                return
+            await asyncio.wait(self._tasks)
 
     def close(self) -> None:
         """Let another worker of this process have the queue."""
@@ -209,7 +210,7 @@ class Dispatcher:
 
     async def _reclaim(self) -> None:
         """Put back the jobs that are ours by what is written, and that do not run."""
-        await self._queue.turns.idle()  # it may bring some of them
+        await self._queue.turns.settled()  # it may bring some of them
         redis = cast("Any", self._queue.redis)
         ids = await redis.lrange(self._queue.namespace("active"), 0, -1)
         payloads = await redis.mget(ids) if ids else ()

@@ -139,10 +139,13 @@ class Turns:
         self._due |= due
         self.turn()
 
-    async def idle(self) -> None:
-        """Wait for the round trips that are under way."""
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+    async def settled(self) -> None:
+        """Wait until no jobs are asked for any more, as they are by the worker that has made the demand."""
+        while self.asked or self._ids:
+            if self._under_way:
+                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await asyncio.sleep(0)  # it begins in this turn
 
     def adopt(self, job_id: bytes) -> None:
         """Get a job that was moved to the active list already."""
