@@ -216,7 +216,7 @@ class Dispatcher:
         payloads = await redis.mget(ids) if ids else ()
         for job_id, payload in zip(ids, payloads, strict=True):
             job = self._queue.deserialize(payload)
-            if job is None or job in self._worker.held:
+            if job is None or job in self._worker.held or job in self._worker.unwritten:
                 continue
             if job.status is Status.QUEUED and job_id in self._adopted:
                 await self._put_back(job, begun=False)

@@ -163,6 +163,7 @@ class JobRun:
                 await outcome()
             except unreachable as error:
                 if attempt == _WRITE_TRIES:
+                    self._worker.unwritten.add(self._job)
                     logger.error("The outcome of job %s is not written, a sweep will find it: %s", self._job.key, error)  # noqa: TRY400
                     return
                 await asyncio.sleep(exponential_backoff(attempt, _WRITE_BACKOFF_S, _WRITE_BACKOFF_MAX_S))

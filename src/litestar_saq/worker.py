@@ -90,6 +90,8 @@ class Worker(SaqWorker[Context]):
         self._coroutine_functions: dict[Any, Callable[..., Coroutine[Any, Any, Any]]] = {}
         self.held: set[Job] = set()
         """The jobs that run here."""
+        self.unwritten: set[Job] = set()
+        """Those that ran here and whose outcome could not be written: they must not run again as if they had not."""
         self._upkeep: list[asyncio.Task[None]] = []
         self._stop_requested = False
         self._background: asyncio.Task[None] | None = None
