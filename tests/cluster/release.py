@@ -82,12 +82,12 @@ class Release:
         found = json.loads(self.kubectl("get", kind, "--output=json"))["items"]
         return {thing["metadata"]["name"]: thing for thing in found}
 
-    def pods(self, component: str) -> set[str]:
-        """Return the names of a component's pods that are not ending."""
+    def pods(self, component: str | None = None) -> set[str]:
+        """Return the names of a component's pods, or of all, that are not ending."""
         return {
             name
             for name, pod in self.get("pods").items()
-            if pod["metadata"]["labels"].get("app.kubernetes.io/component") == component
+            if component in {None, pod["metadata"]["labels"].get("app.kubernetes.io/component")}
             and "deletionTimestamp" not in pod["metadata"]
         }
 

@@ -77,7 +77,7 @@ def test_the_password_is_in_its_secret_alone(release: Release) -> None:
     assert len(password) == 40
     told = release.cluster.helm("get", "values", "reports", "--all", f"--namespace={release.namespace}")
     others = release.kubectl("get", "configmaps,deployments,statefulsets,pods,events", "--output=json")
-    logs = "".join(release.kubectl("logs", pod) for pod in release.get("pods"))
+    logs = "".join(release.kubectl("logs", pod) for pod in release.pods())
     for text in (told, others, logs):
         assert password not in text
 
@@ -104,9 +104,9 @@ def test_an_upgrade_replaces_the_pods_that_it_changes_and_keeps_the_password(rel
 
 def test_an_upgrade_that_changes_nothing_replaces_nothing(release: Release) -> None:
     release.put()
-    pods = set(release.get("pods"))
+    pods = release.pods()
     release.put()
-    assert set(release.get("pods")) == pods
+    assert release.pods() == pods
 
 
 def test_a_rollback_brings_back_what_was(release: Release) -> None:
