@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sys
 import zlib
 from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from google.protobuf.message import DecodeError
 
@@ -50,6 +51,11 @@ class ReceiverServer(ThreadingHTTPServer):
         self.receiver = receiver
         self.open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Show what went wrong, but for a client that has gone."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def server_close(self) -> None:
         """End the connections, then everything else."""

@@ -139,7 +139,7 @@ async def test_it_listens_again_after_it_was_disconnected(queue: redis.RedisQueu
         job = await queue.enqueue("f")
         assert job
         done = asyncio.create_task(job.refresh(until_complete=20))
-        while not queue._pubsub._daemon_task:
+        while not await queue.redis.pubsub_channels(job.id):
             await asyncio.sleep(0.01)
         fetched = await queue.dequeue(timeout=4)
         assert fetched

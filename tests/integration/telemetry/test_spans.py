@@ -67,7 +67,7 @@ async def test_a_run_is_the_child_of_its_enqueue_and_linked_to_it(
         "messaging.system": "saq",
         "messaging.destination.name": queue.name,
         "messaging.message.id": key,
-        "saq.broker": {"postgres": "postgresql"}.get(broker, broker),
+        "saq.broker": {"postgres": "postgresql", "valkey": "redis"}.get(broker, broker),
         "saq.job.function": "nothing",
     }
     sent = {"messaging.operation.name": "enqueue", "messaging.operation.type": "send"}

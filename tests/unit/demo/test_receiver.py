@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import struct
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import httpx
@@ -150,3 +153,15 @@ def test_leaving_ends_kept_alive_connections_and_every_thread() -> None:
         assert not [thread for thread in threading.enumerate() if thread.name == "otlp-receiver"]
         with pytest.raises(httpx.TransportError):
             client.get(receiver.page("0" * 32))
+
+
+def test_a_client_that_is_gone_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    with OtlpReceiver() as receiver:
+        client = socket.create_connection(("127.0.0.1", int(receiver.endpoint.rsplit(":", 1)[1])))
+        # So that closing it resets the connection, as the end of a process with unread data does.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(b"POST /v1/traces HTTP/1.1\r\n")
+        while not receiver._server.open:
+            time.sleep(0.01)
+        client.close()
+    assert "Traceback" not in capfd.readouterr().err
