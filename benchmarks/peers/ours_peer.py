@@ -8,11 +8,10 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from saq import Job
-
 from benchmarks.peers.adapter import Adapter
 from benchmarks.peers.ours_app import TASK, make_plugin
 from benchmarks.peers.program import main
+from litestar_saq import Job
 
 
 class Ours(Adapter):
