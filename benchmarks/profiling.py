@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import pstats
+import signal
 import sys
 import tempfile
 from collections import defaultdict
@@ -94,7 +95,7 @@ def main() -> int:
         with ExitStack() as stack:
             url = os.environ.get("REDIS_URL") or stack.enter_context(ValkeyServer(save="")).connection_url
             profiles = asyncio.run(_record_all(url, options.jobs, console))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         Console(stderr=True).print("Interrupted: nothing is written.")
         return INTERRUPTED
     text = table(profiles)
@@ -105,6 +106,9 @@ def main() -> int:
 
 
 async def _record_all(url: str, jobs: int, console: Console) -> dict[str, Profile]:
+    current = asyncio.current_task()
+    if current is not None:  # so that the workers end with us
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     return {subject.title: await _record(subject, url, jobs, console) for subject in SUBJECTS}
 
 

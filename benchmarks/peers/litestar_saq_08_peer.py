@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from litestar import Litestar
 
-from benchmarks.peers.adapter import NAP_S, Adapter, begun
+from benchmarks.peers.adapter import Adapter
 from benchmarks.peers.program import main, run
+from benchmarks.peers.saq_jobs import JOBS
 from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
 
 
@@ -45,23 +45,12 @@ def _plugin(peer: Adapter) -> SAQPlugin:
     config = QueueConfig(
         dsn=peer.task.url,
         name=peer.task.queue,
-        tasks=[no_op, nap],
+        tasks=list(JOBS),
         concurrency=peer.task.concurrency,
     )
     plugin = SAQPlugin(SAQConfig(queue_configs=[config], enable_otel=False))
     Litestar(plugins=[plugin], logging_config=None)
     return plugin
-
-
-async def no_op(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    del payload
-    begun(sent_ns)
-
-
-async def nap(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    del payload
-    begun(sent_ns)
-    await asyncio.sleep(NAP_S)
 
 
 if __name__ == "__main__":

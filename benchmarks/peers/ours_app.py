@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from typing import Any
 
 from litestar import Litestar
 
-from benchmarks.peers.adapter import NAP_S, Task, begun
-from benchmarks.peers.recorder import record
+from benchmarks.peers.adapter import Task
+from benchmarks.peers.saq_jobs import JOBS
 from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
 from litestar_saq.telemetry import OtelOptions
 
@@ -34,7 +32,7 @@ def make_app() -> Litestar:
 
 def _plugin(task: Task) -> SAQPlugin:
     """With its defaults, as the README shows it."""
-    config = QueueConfig(dsn=task.url, name=task.queue, tasks=[no_op, nap, profiled], concurrency=task.concurrency)
+    config = QueueConfig(dsn=task.url, name=task.queue, tasks=list(JOBS), concurrency=task.concurrency)
     return SAQPlugin(SAQConfig(queue_configs=[config], enable_otel=task.traced, otel_options=_dropping(task.traced)))
 
 
@@ -45,22 +43,3 @@ def _dropping(traced: bool) -> OtelOptions:
     from benchmarks.providers import Providers  # noqa: PLC0415 - the SDK is no part of what is not traced
 
     return OtelOptions(tracer_provider=Providers(None).tracer, metrics=False)
-
-
-async def no_op(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    """Do nothing."""
-    del payload
-    begun(sent_ns)
-
-
-async def profiled(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    """Do nothing, and record what is around it."""
-    del payload, sent_ns
-    record()
-
-
-async def nap(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    """Wait as long as a quick query takes."""
-    del payload
-    begun(sent_ns)
-    await asyncio.sleep(NAP_S)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from saq import Queue, Worker
 
-from benchmarks.peers.adapter import NAP_S, Adapter, begun
+from benchmarks.peers.adapter import Adapter
 from benchmarks.peers.program import main, run
-from benchmarks.peers.recorder import record
+from benchmarks.peers.saq_jobs import JOBS
 
 
 class StockSaq(Adapter):
@@ -37,28 +36,11 @@ class StockSaq(Adapter):
     async def _work(self) -> None:
         queue = _queue(self)
         await queue.connect()
-        functions: Any = [no_op, nap, profiled]
-        await Worker(queue, functions, concurrency=self.task.concurrency).start()
+        await Worker(queue, JOBS, concurrency=self.task.concurrency).start()
 
 
 def _queue(peer: Adapter) -> Any:
     return Queue.from_url(peer.task.url, name=peer.task.queue)
-
-
-async def no_op(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    del payload
-    begun(sent_ns)
-
-
-async def profiled(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    del payload, sent_ns
-    record()
-
-
-async def nap(_ctx: Any, *, payload: str, sent_ns: int) -> None:
-    del payload
-    begun(sent_ns)
-    await asyncio.sleep(NAP_S)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,9 @@ def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: b
     # What is loaded by now stays: the collector, which has work with each job's objects, need not go through it again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(max(_COLLECT_AFTER, gc.get_threshold()[0]), *gc.get_threshold()[1:])
+    first, *others = gc.get_threshold()
+    if 0 < first < _COLLECT_AFTER:  # 0 is an application that wants none of it
+        gc.set_threshold(_COLLECT_AFTER, *others)
     group = _Group(factory, watch_parent=watch_parent)
     code = group.run_one(names[0]) if len(names) == 1 else group.run_threads(names)
     for signum in (signal.SIGINT, signal.SIGTERM):

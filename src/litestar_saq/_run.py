@@ -57,6 +57,7 @@ class JobRun:
             job.attempts += 1
             job.worker_id = self._worker.id
         self._worker.held.add(job)
+        self._worker.unwritten.discard(job)  # an earlier attempt of it
         span = begin_run(self._worker.queue, job, self._worker.id)
         if self._held is not None and span is not None:
             # A sweep after our death knows of this attempt by it.

@@ -70,8 +70,7 @@ class Job(SaqJob):
     @property
     def abort_id(self) -> str:
         """The key of the mark that the job was aborted; of a queue with a hash tag (`{reports}`) in that one's slot."""
-        name = self.queue.name if self.queue is not None else ""
-        return f"{ABORT_ID_PREFIX}{name}:{self.key}" if "{" in name else f"{ABORT_ID_PREFIX}{self.key}"
+        return abort_id_of(self)
 
     def info(self, full: bool = False) -> str:
         """Describe the job in a line for logs.
@@ -85,6 +84,12 @@ class Job(SaqJob):
             if getattr(shown, name):
                 setattr(shown, name, _HIDDEN)
         return SaqJob.info(shown, full)
+
+
+def abort_id_of(job: SaqJob) -> str:
+    """Return `Job.abort_id`, of a job of SAQ's own class too."""
+    name = job.queue.name if job.queue is not None else ""
+    return f"{ABORT_ID_PREFIX}{name}:{job.key}" if "{" in name else f"{ABORT_ID_PREFIX}{job.key}"
 
 
 _BEGUN = "_begun"

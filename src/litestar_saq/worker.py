@@ -16,13 +16,13 @@ from saq.worker import ensure_coroutine_function, ensure_coroutine_function_many
 
 from litestar_saq._cron import enqueue_cron_jobs
 from litestar_saq._dispatcher import Dispatcher
-from litestar_saq._fetcher import Fetcher, pause
+from litestar_saq._fetcher import Fetcher
 from litestar_saq._health_file import HealthFile
 from litestar_saq._job_threads import JobThreads
 from litestar_saq._run import JobRun
+from litestar_saq._upkeep import repeat
 from litestar_saq.brokers.base import broker_of
 from litestar_saq.telemetry import quiet
-from litestar_saq.telemetry import upkeep as upkeep_of
 from litestar_saq.telemetry.logs import install_job_filter
 from litestar_saq.telemetry.observer import OBSERVE_EVERY_S, Observer
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from saq.queue.base import Queue
 
     from litestar_saq._health_file import State
+    from litestar_saq._upkeep import Upkeep
     from litestar_saq.queue_config import QueueConfig
     from litestar_saq.queues import TaskQueues
 
@@ -240,30 +241,16 @@ class Worker(SaqWorker[Context]):
     async def upkeep(self) -> list[asyncio.Task[None]]:
         """Start what is done again and again beside the jobs."""
         timers = self.timers
-        jobs: list[tuple[Callable[[Any], Coroutine[Any, Any, Any]], float, float]] = [
+        steps: list[Upkeep] = [
             (self.abort, timers["abort"], timers["abort"]),
             (self.schedule, timers["schedule"], timers["schedule"]),
             (self.queue.sweep, timers["sweep"], timers["sweep"]),
             (self.worker_info, timers["worker_info"], int(timers["worker_info"]) + 1),
         ]
         if self._observer.wanted:
-            jobs.append((self._observer.observe, OBSERVE_EVERY_S, OBSERVE_EVERY_S))
-        self._upkeep = [asyncio.create_task(self._repeat(*job), name="upkeep") for job in jobs]
+            steps.append((self._observer.observe, OBSERVE_EVERY_S, OBSERVE_EVERY_S))
+        self._upkeep = [asyncio.create_task(repeat(self.queue, step, self.event), name="upkeep") for step in steps]
         return self._upkeep
-
-    async def _repeat(self, upkeep: Callable[[Any], Coroutine[Any, Any, Any]], every_s: float, argument: float) -> None:
-        failing = False
-        while not self.event.is_set():
-            try:
-                with upkeep_of(self.queue):
-                    await upkeep(argument)
-                failing = False
-            except Exception as error:
-                # Once for each outage, not once a second.
-                if not failing:
-                    logger.warning("Upkeep %s failed: %s", upkeep.__name__, error, exc_info=logger.isEnabledFor(10))
-                failing = True
-            await pause(every_s, self.event)
 
     async def _fetch(self) -> Job | None:
         return await self._fetcher.fetch()

@@ -37,8 +37,8 @@ class Results:
         told: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         ids = set(job_ids)
         with quiet(self._queue):
-            await self._add(ids, told)
             try:
+                await self._add(ids, told)
                 yield told
             finally:
                 await self._remove(ids, told)

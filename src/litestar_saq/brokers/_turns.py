@@ -12,6 +12,7 @@ from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._batches import MOST, Batches, fail
 from litestar_saq.brokers._call import ScriptCall
 from litestar_saq.brokers._notes import Notes
+from litestar_saq.jobs import abort_id_of
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Enqueues:
 
     def entry(self, job: SaqJob) -> Entry:
         """Return what is stored of a job; what can't be written is the error of its own caller alone."""
-        return Entry(job.id, job.abort_id, self._queue.serialize(job), job.scheduled)
+        return Entry(job.id, abort_id_of(job), self._queue.serialize(job), job.scheduled)
 
     def put(self, job: SaqJob) -> asyncio.Future[bool]:
         """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""

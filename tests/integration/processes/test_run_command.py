@@ -127,3 +127,13 @@ async def test_a_broker_that_is_down_is_reported_and_tried_again(run: Run) -> No
         assert await run.exit(process) == 0
     assert "secret-of-nobody" not in process.output
     assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize("queues", ["a", "ab"])
+@pytest.mark.parametrize(("asked", "collects_after"), [(700, 10_000), (50_000, 50_000), (0, 0)])
+async def test_a_worker_process_is_made_for_many_jobs(run: Run, queues: str, asked: int, collects_after: int) -> None:
+    run.workers("--queues", ",".join(map(run.queue_name, queues)), COLLECTS_AFTER=asked, METHOD="spawn")
+    job = await run.ended(await run.enqueue("surroundings"))
+    told = dict(job.result)
+    told.pop("")
+    assert told == {"loop": "uvloop", "frozen": True, "collects_after": collects_after}

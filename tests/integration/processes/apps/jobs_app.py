@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import sys
@@ -16,6 +17,8 @@ from litestar_saq import QueueConfig, SAQConfig, SAQPlugin, TaskQueues, shutdown
 RUN = os.environ["RUN"]
 GRACE_S = int(os.environ.get("GRACE", "60"))
 
+if "COLLECTS_AFTER" in os.environ:
+    gc.set_threshold(int(os.environ["COLLECTS_AFTER"]))
 if method := os.environ.get("METHOD"):
     multiprocessing.set_start_method(method, force=True)
 
@@ -43,6 +46,12 @@ def held_in_thread(ctx: Any, *, secret: str = "") -> str:
     released_in_thread()
     emit("finished", job=job.key)
     return f"held in a thread {len(secret)}"
+
+
+async def surroundings(_ctx: Any, *, secret: str = "") -> dict[str, Any]:
+    """Return what the job runs on."""
+    loop = type(asyncio.get_running_loop()).__module__
+    return {"loop": loop, "frozen": gc.get_freeze_count() > 0, "collects_after": gc.get_threshold()[0], "": len(secret)}
 
 
 async def leave(_ctx: Any, *, code: int, secret: str = "") -> None:
@@ -76,7 +85,7 @@ def queue_config(letter: str) -> QueueConfig:
     return QueueConfig(
         name=f"{letter}-{RUN}",
         dsn=os.environ["DSN"],
-        tasks=[quick, held, held_in_thread, leave],
+        tasks=[quick, held, held_in_thread, surroundings, leave],
         startup=[startup_logger, startup],
         shutdown=[shutdown, shutdown_logger],
         shutdown_grace_period_s=GRACE_S,

@@ -1,0 +1,39 @@
+"""What a worker does again and again beside its jobs."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from litestar_saq._fetcher import pause
+from litestar_saq.telemetry import upkeep as upkeep_of
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine
+
+    from saq.queue.base import Queue
+
+__all__ = ("Upkeep", "repeat")
+
+logger = logging.getLogger(__name__)
+
+Upkeep = tuple["Callable[[Any], Coroutine[Any, Any, Any]]", float, float]
+"""What is done, the seconds from one time to the next, and its argument."""
+
+
+async def repeat(queue: Queue, upkeep: Upkeep, ending: asyncio.Event) -> None:
+    """Do it until the worker ends; what fails is tried again."""
+    step, every_s, argument = upkeep
+    failing = False
+    while not ending.is_set():
+        try:
+            with upkeep_of(queue):
+                await step(argument)
+            failing = False
+        except Exception as error:
+            # Once for each outage, not once a second.
+            if not failing:
+                logger.warning("Upkeep %s failed: %s", step.__name__, error, exc_info=logger.isEnabledFor(10))
+            failing = True
+        await pause(every_s, ending)
