@@ -57,6 +57,22 @@ def test_every_profile_is_a_configuration(deployment: Deployment) -> None:
     assert {*SERVICES, "grafana"} <= set(services)
 
 
+@pytest.mark.parametrize(
+    "files", [("compose.yaml",), ("compose.yaml", "compose.dev.yaml")], ids=["deployment", "development"]
+)
+def test_no_image_is_built_by_two_services(deployment: Deployment, files: tuple[str, ...]) -> None:
+    """Compose builds them at the same time, and fails where two give their image the same name."""
+    options = [option for file in files for option in ("--file", file)]
+    services = json.loads(deployment.compose(*options, *PROFILES, "config", "--format", "json"))["services"]
+    built = [service["image"] for service in services.values() if "build" in service]
+    assert built
+    assert len(built) == len(set(built))
+    # What is not built is not looked for in a registry either, where somebody else could have put it.
+    for name, service in services.items():
+        if service["image"] in built and "build" not in service:
+            assert service["pull_policy"] == "never", name
+
+
 def test_development_syncs_what_the_image_has(deployment: Deployment) -> None:
     files = ("--file", "compose.yaml", "--file", "compose.dev.yaml")
     services = json.loads(deployment.compose(*files, "config", "--format", "json"))["services"]
