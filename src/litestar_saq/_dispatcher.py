@@ -13,14 +13,20 @@ from saq.job import Status
 from saq.utils import exponential_backoff
 
 from litestar_saq._fetcher import pause
+from litestar_saq._hand import Hand
 from litestar_saq._run import JobRun
 from litestar_saq.brokers._call import ask
+from litestar_saq.brokers._overview import text
 from litestar_saq.brokers._turns import Demand
 from litestar_saq.brokers.base import broker_of
-from litestar_saq.jobs import mark_begun
+from litestar_saq.jobs import mark_begun, pop_begun
 from litestar_saq.telemetry import quiet, received
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from saq.job import Job
+
     from litestar_saq.brokers.redis import RedisQueue
     from litestar_saq.worker import Worker
 
@@ -32,11 +38,19 @@ _BLOCK_S = 5.0
 """Seconds for which an idle worker waits in one command; it is woken up when the worker ends."""
 _BLOCK_UNWAKED_S = 1.0
 """The same, where it can't be woken up."""
+_ANSWER_S = 5.0
+"""What such a command may take beyond that."""
 _BACKOFF_S = 0.1
 _BACKOFF_LEAST_S = 0.05
 _BACKOFF_MAX_S = 10.0
 _BACKOFF_ATTEMPTS = 16
 _UNBLOCK_S = 1.0
+_OFTEN = 1000.0
+"""Jobs a second of which those that come one by one are better looked for than waited for."""
+_APART_S = 0.002
+"""From one such look to the next: it costs as much as running some jobs."""
+_LOOKS = 20
+"""How many may bring nothing; then the next job is waited for."""
 
 
 class Dispatcher:
@@ -51,12 +65,13 @@ class Dispatcher:
         self.away = False
         """Whether the broker could not be reached when it was asked last."""
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._adopted: list[bytes] = []
+        self._adopted: set[str] = set()
+        self._hand = Hand(worker.concurrency, self._give_back)
+        self._empty = 0
+        """How many times in a row nothing was there."""
         self._worker = worker
         self._queue = queue
         self._running = 0
-        self._at_a_time = (worker.concurrency + 1) // 2
-        """How many are asked for in a round trip: half of them run while the server deals with the others."""
         self._more = True
         """Whether there may be jobs that wait; otherwise one that comes is waited for."""
         self._failures = 0
@@ -65,11 +80,14 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to take jobs."""
-        self._queue.turns.demand = Demand(json.dumps(str(self._worker.id)), self._count, self._deliver, self._fail)
+        enough = (self._worker.concurrency + 1) // 2
+        self._queue.turns.demand = Demand(
+            json.dumps(str(self._worker.id)), self._count, self._deliver, self._fail, enough
+        )
         self._next()
 
     async def end(self) -> None:
-        """Wait until no more jobs come, and what came too late is back; the worker has been told to end before."""
+        """Wait until no more jobs come, and what was not begun is back; the worker has been told to end before."""
         if self._client_id is not None:
             with contextlib.suppress(Exception), quiet(self._queue):
                 async with asyncio.timeout(_UNBLOCK_S):
@@ -77,6 +95,7 @@ class Dispatcher:
         # Whatever waits or is under way may bring a job, and that is put back.
         while True:
             await self._queue.turns.settled()
+            self._hand.clear()
             if not self._tasks:
                 return
             await asyncio.wait(self._tasks)
@@ -85,7 +104,7 @@ class Dispatcher:
         """Let another worker of this process have the queue."""
         for task in self._tasks:
             task.cancel()
-        self._queue.turns.demand = None
+        self._queue.turns.demand, self._queue.turns.apart_s = None, 0.0
 
     @property
     def _ending(self) -> bool:
@@ -95,15 +114,18 @@ class Dispatcher:
         if not self._more or self._ending or self.away:
             return 0
         free = self._worker.concurrency - self._running - self._queue.turns.asked
-        return min(free, self._at_a_time)
+        return min(free + self._hand.wanted(), self._worker.concurrency)
 
     def _next(self) -> None:
-        """See to it that jobs come, where slots are free."""
-        if self._ending or self.away or self._running >= self._worker.concurrency:
+        """Begin what is at hand, and see to it that jobs come, where slots are free or will be soon."""
+        if self._ending:
             return
+        while self._hand and self._running < self._worker.concurrency:
+            self._begin(self._hand.pop())
         if self._more:
-            self._queue.turns.turn()
-        elif self._waiting is None:
+            if self._count() > 0:
+                self._queue.turns.turn()
+        elif not self.away and self._waiting is None and self._running < self._worker.concurrency:
             self._waiting = self._keep(self._wait())
 
     def _keep(self, coroutine: Any) -> asyncio.Task[Any]:
@@ -134,10 +156,10 @@ class Dispatcher:
             with contextlib.suppress(ResponseError):  # who is not allowed to, waits for less at a time
                 self._client_id = int(await ask(connection, "CLIENT", "ID"))
             names = (self._queue.namespace("queued"), self._queue.namespace("active"))
-            longest_s = _BLOCK_S if self._client_id is not None else _BLOCK_UNWAKED_S
-            block_s = min(longest_s, (connection.socket_timeout or _BLOCK_S * 2) / 2)
+            block_s = _BLOCK_S if self._client_id is not None else _BLOCK_UNWAKED_S
+            move = ("BLMOVE", *names, "LEFT", "RIGHT", block_s)
             while not self._ending:
-                job_id: bytes | None = await ask(connection, "BLMOVE", *names, "LEFT", "RIGHT", block_s)
+                job_id: bytes | None = await ask(connection, *move, timeout_s=block_s + _ANSWER_S)
                 if job_id is not None:
                     return job_id
             return None
@@ -146,8 +168,6 @@ class Dispatcher:
 
     def _deliver(self, rows: list[tuple[bytes, bytes, bool]], asked: int) -> None:
         self._failures = 0
-        if len(rows) < asked:
-            self._more = False
         for job_id, payload, begun in rows:
             try:
                 job = self._queue.deserialize(payload)
@@ -156,35 +176,74 @@ class Dispatcher:
                 continue
             if job is None:
                 continue
-            if self._ending:
-                self._keep(self._put_back(job, begun=begun))
-                continue
-            self._running += 1
-            self._worker.held.add(job)
-            received(self._queue, job)
             if begun:
                 mark_begun(job, payload)
-            task = asyncio.create_task(JobRun(self._worker, job).run(), name="process")
-            self._worker.tasks.add(task)
-            task.add_done_callback(self._ended)
+            if self._running < self._worker.concurrency and not self._ending:
+                self._begin(job)
+            else:
+                self._worker.held.add(job)
+                self._hand.put(job)
+        self._look_again(came=len(rows), asked=asked)
         self._next()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _look_again(self, *, came: int, asked: int) -> None:
+        """Choose how the next jobs are found: asked for at once, a moment later, or waited for."""
+        turns = self._queue.turns
+        self._empty = 0 if came else self._empty + 1
+        if came >= asked:
+            at_hand = self._running + len(self._hand) - self._worker.concurrency
+            turns.apart_s = _APART_S if at_hand > self._hand.rate() * _APART_S * 2 else 0.0
+        elif self._empty <= _LOOKS and self._hand.rate() >= _OFTEN:
+            turns.apart_s = _APART_S
+        else:
+            turns.apart_s = 0.0
+            self._more = False
+
+    def _begin(self, job: Job) -> None:
+        self._running += 1
+        self._worker.held.add(job)
+        received(self._queue, job)
+        run = JobRun(self._worker, job, self._freed)
+        task = asyncio.create_task(run.run(), name="process")
+        self._worker.tasks.add(task)
+        task.add_done_callback(lambda task: self._ended(run, task))
+
+    def _freed(self) -> None:
         self._running -= 1
+        self._hand.ended()
+        self._next()
+
+    def _ended(self, run: JobRun, task: asyncio.Task[None]) -> None:
+        run.free()
         self._worker.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("A job's run failed", exc_info=error)
-        self._next()
 
-    async def _put_back(self, job: Any, *, begun: bool) -> None:
-        with quiet(self._queue):
-            if begun:
-                await self._queue.unbegin(job)
-            else:
-                await broker_of(self._queue).release(self._queue, job)
+    def _give_back(self, jobs: list[Job]) -> None:
+        for job in reversed(jobs):  # each goes to the front
+            self._worker.held.discard(job)
+            self._keep(self._put_back(job, pop_begun(job)))
 
-    def _fail(self, error: BaseException, adopted: list[bytes]) -> None:
-        self._adopted += adopted
+    async def _put_back(self, job: Job, begun: bytes | None) -> None:
+        """Put back a job that did not run.
+
+        Args:
+            job: the job.
+            begun: what is stored of it where it was marked as active.
+        """
+        try:
+            with quiet(self._queue):
+                if begun is not None:
+                    await self._queue.unbegin(job, begun)
+                else:
+                    await broker_of(self._queue).release(self._queue, job)
+        except Exception as error:  # noqa: BLE001 - logged; it is put back once the broker answers again
+            if self._ending:
+                logger.warning("Job %s is not put back, a sweep will find it: %s", job.key, type(error).__name__)
+            self._fail(error, [job.id])
+
+    def _fail(self, error: BaseException, adopted: Sequence[bytes | str]) -> None:
+        self._adopted.update(map(text, adopted))
         if self.away or self._ending:
             return
         self.away = True
@@ -218,8 +277,8 @@ class Dispatcher:
             job = self._queue.deserialize(payload)
             if job is None or job in self._worker.held or job in self._worker.unwritten:
                 continue
-            if job.status is Status.QUEUED and job_id in self._adopted:
-                await self._put_back(job, begun=False)
+            if job.status is Status.QUEUED and text(job_id) in self._adopted:
+                await self._put_back(job, None)
             elif job.status is Status.ACTIVE and job.worker_id == self._worker.id:
-                await self._put_back(job, begun=True)
+                await self._put_back(job, payload)
         self._adopted.clear()

@@ -38,9 +38,11 @@ class JobRun:
     Args:
         worker: whose functions, hooks and threads are used.
         job: what was fetched.
+        freed: called once when another job may begin in its slot, where that is before this ends: its function is
+            over, no hook follows, and its outcome goes along with what is asked for then.
     """
 
-    def __init__(self, worker: Worker, job: Job) -> None:
+    def __init__(self, worker: Worker, job: Job, freed: Callable[[], None] | None = None) -> None:
         self._worker = worker
         self._job = job
         self._held = _held(job, worker.id)
@@ -48,6 +50,13 @@ class JobRun:
         self._task: asyncio.Task[Any] | None = None
         self._slot: JobTaskContext | None = None
         self._hooked = False
+        self._freed = freed
+
+    def free(self) -> None:
+        """Tell that the job's slot is free, unless that is told already."""
+        freed, self._freed = self._freed, None
+        if freed is not None:
+            freed()
 
     async def run(self) -> None:
         """Run the job and write its outcome."""
@@ -99,11 +108,15 @@ class JobRun:
         function = worker.coroutine_function(worker.functions[job.function])
         self._task = asyncio.create_task(function(self._context, **(job.kwargs or {})))
         self._slot = worker.watch(job, self._task)
-        await _until_done(self._task, job.timeout)
+        await _until_done(self._task, job.timeout, self._over)
         if not self._task.done():
             self._task.cancel()
             raise TimeoutError
         return self._task.result()
+
+    def _over(self) -> None:
+        if not self._worker.after_process:
+            self.free()
 
     async def _cancelled(self) -> None:
         """Sort out who cancelled: an abort, the end of the worker, or the job itself."""
@@ -195,20 +208,30 @@ def _held(job: Job, worker_id: str) -> bytes | None:
     return held
 
 
-async def _until_done(task: asyncio.Task[Any], timeout_s: float | None) -> None:
-    """Wait for a task, or until its time is over, as `asyncio.wait` does in twice the time."""
+async def _until_done(task: asyncio.Task[Any], timeout_s: float | None, done: Callable[[], None]) -> None:
+    """Wait for a task, or until its time is over, as `asyncio.wait` does in twice the time.
+
+    Args:
+        task: the task.
+        timeout_s: how long; None, and 0, have no limit.
+        done: called once it is done, after who waits for it has been woken up.
+    """
     loop = asyncio.get_running_loop()
     waiter = loop.create_future()
 
-    def wake(_: object = None) -> None:
+    def wake() -> None:
         if not waiter.done():
             waiter.set_result(None)
 
+    def end(_: object) -> None:
+        wake()
+        done()
+
     timer = loop.call_later(timeout_s, wake) if timeout_s else None
-    task.add_done_callback(wake)
+    task.add_done_callback(end)
     try:
         await waiter
     finally:
-        task.remove_done_callback(wake)
+        task.remove_done_callback(end)
         if timer is not None:
             timer.cancel()

@@ -22,12 +22,12 @@ class Batches(Generic[T, R]):
 
     Args:
         send: sends some; returns what became of each, in their order.
-        together: whether what comes up while some are under way waits for these, and goes in one batch then.
+        at_once: how many batches are under way; what comes up then waits for one of them, and goes together.
     """
 
-    def __init__(self, send: Callable[[list[T]], Awaitable[list[R]]], *, together: bool = False) -> None:
+    def __init__(self, send: Callable[[list[T]], Awaitable[list[R]]], *, at_once: int) -> None:
         self._send = send
-        self._together = together
+        self._at_once = at_once
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -35,19 +35,17 @@ class Batches(Generic[T, R]):
         """Send a thing with the others; return what will have become of it."""
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[R] = loop.create_future()
-        if not self._waiting and not (self._together and self._under_way):
+        if not self._waiting and len(self._under_way) < self._at_once:
             loop.call_soon(self._begin)
         self._waiting.append((thing, outcome))
         return outcome
 
     def _begin(self) -> None:
-        while self._waiting:
+        while self._waiting and len(self._under_way) < self._at_once:
             part, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             task = asyncio.ensure_future(self._flush(part))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
-            if self._together:
-                return
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

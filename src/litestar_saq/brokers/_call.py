@@ -42,8 +42,13 @@ class ScriptCall:
             await pool.release(connection)
 
 
-async def ask(connection: Any, *command: Any) -> Any:
+async def ask(connection: Any, *command: Any, timeout_s: float | None = None) -> Any:
     """Send a command over a connection of a client's pool; return its answer.
+
+    Args:
+        connection: the connection.
+        *command: the command and its arguments.
+        timeout_s: how long the answer may take, where that is not what the connection's time-out is meant for.
 
     Raises:
         RedisError: the server's error, or the connection's.
@@ -51,7 +56,7 @@ async def ask(connection: Any, *command: Any) -> Any:
     answered = False
     try:
         await connection.send_packed_command(pack_command(command))
-        answer = await connection.read_response()
+        answer = await connection.read_response(timeout=timeout_s)
         answered = True
     except ResponseError:
         answered = True

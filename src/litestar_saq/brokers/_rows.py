@@ -59,8 +59,8 @@ class Rows:
 
     def __init__(self, queue: PostgresQueue) -> None:
         self._queue = queue
-        self._writes: Batches[Write, None] = Batches(self._write, together=True)
-        self._enqueues: Batches[NewRow, bool] = Batches(self._enqueue, together=True)
+        self._writes: Batches[Write, None] = Batches(self._write, at_once=1)
+        self._enqueues: Batches[NewRow, bool] = Batches(self._enqueue, at_once=1)
         self._notes = Notes(self._note)
         self._noting: set[asyncio.Task[None]] = set()
 

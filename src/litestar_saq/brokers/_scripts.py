@@ -38,30 +38,31 @@ redis.call('LPUSH', KEYS[2], ARGV[1])
 return 1
 """
 
-ENQUEUE = """
--- KEYS: incomplete set, job, queued list, the job's abort mark. ARGV: payload, when it is scheduled for (0: now).
-if redis.call('ZSCORE', KEYS[1], KEYS[2]) or redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
-redis.call('SET', KEYS[2], ARGV[1])
-redis.call('ZADD', KEYS[1], ARGV[2], KEYS[2])
-if ARGV[2] == '0' then redis.call('RPUSH', KEYS[3], KEYS[2]) end
-return 1
-"""
-
 ENQUEUE_MANY = """
 -- KEYS: incomplete set, queued list, then a job and its abort mark for each. ARGV: for each its payload and when it is
 -- scheduled for (0: now). Returns for each whether it was taken.
-local taken, due = {}, {}
-for i = 1, #ARGV / 2 do
-  local id, payload, scheduled = KEYS[2 * i + 1], ARGV[2 * i - 1], ARGV[2 * i]
-  if redis.call('ZSCORE', KEYS[1], id) or redis.call('EXISTS', KEYS[2 * i + 2]) == 1 then
+local ids, marks = {}, {}
+for i = 1, #ARGV / 2 do ids[i], marks[i] = KEYS[2 * i + 1], KEYS[2 * i + 2] end
+-- A command for all of them, not for each.
+local incomplete = redis.call('ZMSCORE', KEYS[1], unpack(ids))
+local aborted = redis.call('EXISTS', unpack(marks)) > 0
+local taken, payloads, scores, due, given = {}, {}, {}, {}, {}
+for i, id in ipairs(ids) do
+  if incomplete[i] or given[id] or aborted and redis.call('EXISTS', marks[i]) == 1 then
     taken[i] = 0
   else
-    redis.call('SET', id, payload)
-    redis.call('ZADD', KEYS[1], scheduled, id)
-    if scheduled == '0' then redis.call('RPUSH', KEYS[2], id) end
-    taken[i] = 1
+    local scheduled = ARGV[2 * i]
+    given[id], taken[i] = true, 1
+    payloads[#payloads + 1], payloads[#payloads + 2] = id, ARGV[2 * i - 1]
+    scores[#scores + 1], scores[#scores + 2] = scheduled, id
+    if scheduled == '0' then due[#due + 1] = id end
   end
 end
+if scores[1] then
+  redis.call('MSET', unpack(payloads))
+  redis.call('ZADD', KEYS[1], unpack(scores))
+end
+if due[1] then redis.call('RPUSH', KEYS[2], unpack(due)) end
 return taken
 """
 
@@ -70,16 +71,17 @@ TURN = """
 -- KEYS: active list, queued list, incomplete set, then the job of each thing that is told.
 -- ARGV: how many jobs are taken, now (ms), the worker's id in JSON, how many ids follow that were fetched before,
 -- these; then of each thing that is told: kind, status, payload, number (of `finish`: seconds to live; of `retry`: when
--- it is due; of `note`: what is replaced, else nothing is).
+-- it is due; of `back` and `note`: what is replaced, else nothing is).
 -- Returns a list of id, payload and whether it is marked as active, one after the other.
 local active, queued, incomplete = KEYS[1], KEYS[2], KEYS[3]
-local at = 5 + ARGV[4]
+local at, ended = 5 + ARGV[4], {}
 for i = 4, #KEYS do
   local id, kind, status, payload, number = KEYS[i], ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local told = kind ~= 'note'
   at = at + 4
   if kind == 'finish' then
     redis.call('LREM', active, 1, id)
-    redis.call('ZREM', incomplete, id)
+    ended[#ended + 1] = id
     if number == '0' then
       redis.call('SET', id, payload)
     elseif string.sub(number, 1, 1) == '-' then
@@ -93,34 +95,47 @@ for i = 4, #KEYS do
     redis.call('ZADD', incomplete, number, id)
     if number == '0' then redis.call('RPUSH', queued, id) end
     redis.call('SET', id, payload)
-  elseif kind == 'update' or redis.call('GET', id) == number then
+  elseif kind == 'update' then
     redis.call('SET', id, payload)
+  elseif redis.call('GET', id) ~= number then
+    told = false
+  elseif kind == 'note' then
+    redis.call('SET', id, payload)
+  elseif redis.call('LREM', active, 1, id) == 1 then
+    redis.call('LPUSH', queued, id)
+    redis.call('SET', id, payload)
+  else
+    told = false
   end
-  if kind ~= 'note' then redis.call('PUBLISH', id, status) end
+  if told then redis.call('PUBLISH', id, status) end
 end
+if ended[1] then redis.call('ZREM', incomplete, unpack(ended)) end
 local ids, rows = {}, {}
 for i = 1, ARGV[4] do ids[i] = ARGV[4 + i] end
-for _ = 1, ARGV[1] do
-  local id = redis.call('LMOVE', queued, active, 'LEFT', 'RIGHT')
-  if not id then break end
-  ids[#ids + 1] = id
+local come = ARGV[1] ~= '0' and redis.call('LPOP', queued, ARGV[1])
+if come then
+  redis.call('RPUSH', active, unpack(come))
+  for _, id in ipairs(come) do ids[#ids + 1] = id end
 end
+if not ids[1] then return rows end
 -- A job that was never begun, as it is written by SAQ and by us, ends with its status: in the same step it becomes
 -- active, so that nobody finds it in the active list and takes it for lost.
 local begun = ',"started":' .. ARGV[2] .. ',"touched":' .. ARGV[2]
 begun = begun .. ',"attempts":1,"worker_id":' .. ARGV[3] .. ',"status":"active"}'
+local marks, payloads = {}, redis.call('MGET', unpack(ids))
 for i, id in ipairs(ids) do
-  local payload, marked = redis.call('GET', id), 0
+  local payload, marked = payloads[i], 0
   if payload and #payload <= 8192 and not string.find(payload, '"attempts"', 1, true) then
     local rest = string.match(payload, '^(.*),%s?"status":%s?"queued"}$')
     if rest then
       payload, marked = rest .. begun, 1
-      redis.call('SET', id, payload)
-      redis.call('PUBLISH', id, 'active')
+      marks[#marks + 1], marks[#marks + 2] = id, payload
     end
   end
   rows[3 * i - 2], rows[3 * i - 1], rows[3 * i] = id, payload, marked
 end
+if marks[1] then redis.call('MSET', unpack(marks)) end
+for i = 1, #marks, 2 do redis.call('PUBLISH', marks[i], 'active') end
 return rows
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from saq.job import Status
@@ -34,7 +35,7 @@ class Told(NamedTuple):
 
     job_id: str
     kind: str
-    """`finish`, `retry`, `update`, or `note`, where no status is told."""
+    """`finish`, `retry`, `update`, `back`, or `note`, where no status is told."""
     status: str
     payload: bytes | str
     number: str | bytes
@@ -52,6 +53,8 @@ class Demand(NamedTuple):
     """Takes id and payload of each, whether it is marked as active, and how many were asked for."""
     fail: Callable[[BaseException, list[bytes]], None]
     """Told that jobs could not be asked for, and which were adopted; some may have been taken."""
+    enough: int = 1
+    """How many that are told or wanted are worth a round trip while another one is under way."""
 
 
 class Entry(NamedTuple):
@@ -70,7 +73,7 @@ class Enqueues:
         self._queue = queue
         self._keys = [queue.namespace("incomplete"), queue.namespace("queued")]
         self._script = ScriptCall(queue.redis, scripts.ENQUEUE_MANY)
-        self._batches = Batches(self.store)
+        self._batches = Batches(self.store, at_once=_AT_ONCE)
 
     def entry(self, job: SaqJob) -> Entry:
         """Return what is stored of a job; what can't be written is the error of its own caller alone."""
@@ -119,11 +122,14 @@ class Turns:
         """The jobs of which something is under way."""
         self._under_way: set[asyncio.Task[None]] = set()
         self._begins = self._more = False
+        self._began = 0.0
+        self.apart_s = 0.0
+        """Seconds from the begin of one to that of the next, at least."""
         self.asked = 0
         """How many jobs are asked for and have not come."""
         self.demand: Demand | None = None
 
-    def tell(self, job: SaqJob, kind: str, number: str = "") -> asyncio.Future[None]:
+    def tell(self, job: SaqJob, kind: str, number: str | bytes = "") -> asyncio.Future[None]:
         """Tell something of a job with the others of this turn; what is returned is done once it is written."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         status = Status(job.status).value
@@ -159,16 +165,21 @@ class Turns:
             self._more = True
         elif not self._begins:
             self._begins = True
-            asyncio.get_running_loop().call_soon(self._begin)
+            loop = asyncio.get_running_loop()
+            if self.apart_s and (early_s := self._began + self.apart_s - time.monotonic()) > 0:
+                loop.call_later(early_s, self._begin)
+            else:
+                loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._begins = False
-        if len(self._under_way) >= _AT_ONCE:
+        if len(self._under_way) >= _AT_ONCE or (self._under_way and not self._is_worth_it()):
             self._more = True
             return
         turn = self._next()
         if turn is None:
             return
+        self._began = time.monotonic()
         self._busy.update(one.job_id for one in turn.told)
         self.asked += turn.wanted + len(turn.ids)
         task = asyncio.ensure_future(self._run(turn))
@@ -176,6 +187,11 @@ class Turns:
         task.add_done_callback(self._ended)
         if turn.wanted:
             self.turn()
+
+    def _is_worth_it(self) -> bool:
+        """Tell whether there is enough for a second round trip: what is little goes with the next one."""
+        demand = self.demand
+        return demand is None or len(self._told) + demand.slots() >= demand.enough
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

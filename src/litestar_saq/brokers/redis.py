@@ -194,10 +194,15 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         """Write what was added to a running job since `held` was stored, unless it ends soon."""
         self.turns.note(job, held)
 
-    async def unbegin(self, job: SaqJob) -> None:
-        """Put back a job that was taken and not run, with no attempt used up."""
+    async def unbegin(self, job: SaqJob, held: bytes) -> None:
+        """Put back a job that was taken and not run, to the front and with no attempt used up.
+
+        Args:
+            job: the job.
+            held: what is stored of it; where that has changed, somebody else has it, and it stays as it is.
+        """
         job.status, job.started, job.worker_id, job.attempts = Status.QUEUED, 0, None, job.attempts - 1
-        await self.turns.tell(job, "retry", "0")
+        await self.turns.tell(job, "back", held)
 
     async def _enqueue(self, job: SaqJob) -> Job | None:
         if not await self._enqueues.put(job):
