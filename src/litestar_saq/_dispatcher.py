@@ -66,7 +66,9 @@ class Dispatcher:
         """Whether the broker could not be reached when it was asked last."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._adopted: set[str] = set()
-        self._hand = Hand(worker.concurrency, self._give_back)
+        self._hand = Hand(worker.concurrency, self._give_back, lambda: not queue.turns.asked)
+        self._returning = 0
+        """How many go back: until they are there, the jobs behind them are not taken."""
         self._empty = 0
         """How many times in a row nothing was there."""
         self._worker = worker
@@ -111,9 +113,12 @@ class Dispatcher:
         return self._worker.event.is_set()
 
     def _count(self) -> int:
-        if not self._more or self._ending or self.away:
+        if not self._more or self._ending or self.away or self._returning:
             return 0
-        free = self._worker.concurrency - self._running - self._queue.turns.asked
+        asked = self._queue.turns.asked
+        if asked and self._worker.concurrency == 1:
+            return 0  # of two answers either may come first, and a worker of one slot runs jobs in their order
+        free = self._worker.concurrency - self._running - asked
         return min(free + self._hand.wanted(), self._worker.concurrency)
 
     def _next(self) -> None:
@@ -125,7 +130,7 @@ class Dispatcher:
         if self._more:
             if self._count() > 0:
                 self._queue.turns.turn()
-        elif not self.away and self._waiting is None and self._running < self._worker.concurrency:
+        elif not (self.away or self._returning or self._waiting) and self._running < self._worker.concurrency:
             self._waiting = self._keep(self._wait())
 
     def _keep(self, coroutine: Any) -> asyncio.Task[Any]:
@@ -222,7 +227,15 @@ class Dispatcher:
     def _give_back(self, jobs: list[Job]) -> None:
         for job in reversed(jobs):  # each goes to the front
             self._worker.held.discard(job)
-            self._keep(self._put_back(job, pop_begun(job)))
+            self._returning += 1
+            self._keep(self._return(job))
+
+    async def _return(self, job: Job) -> None:
+        try:
+            await self._put_back(job, pop_begun(job))
+        finally:
+            self._returning -= 1
+            self._next()
 
     async def _put_back(self, job: Job, begun: bytes | None) -> None:
         """Put back a job that did not run.

@@ -22,6 +22,7 @@ _AHEAD_S = 0.01
 _QUICK_S = 0.05
 """Jobs that take longer are not: to them a round trip is little, and other workers would wait for them."""
 _WINDOW_S = 0.01
+_SETTLE_S = 0.005
 
 
 class _Taken(NamedTuple):
@@ -35,11 +36,15 @@ class Hand:
     Args:
         slots: how many jobs run at a time; there are never more at hand.
         give_back: called with jobs that lie too long, the first one first.
+        is_settled: tells whether no more are under way; until then they are not given back, or those would come first.
     """
 
-    def __init__(self, slots: int, give_back: Callable[[list[Job]], None]) -> None:
+    def __init__(self, slots: int, give_back: Callable[[list[Job]], None], is_settled: Callable[[], bool]) -> None:
         self._slots = slots
         self._give_back = give_back
+        self._is_settled = is_settled
+        self._late = False
+        """Whether those at hand lie too long."""
         self._taken: deque[_Taken] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._ends = 0
@@ -64,6 +69,7 @@ class Hand:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._late = False
         jobs = [one.job for one in self._taken]
         self._taken.clear()
         if jobs:
@@ -84,18 +90,20 @@ class Hand:
 
     def wanted(self) -> int:
         """Return how many more are worth having beside those that run; less than none where there are too many."""
-        rate = self.rate()
+        rate = self.rate() if not self._late else 0.0
         ahead = min(self._slots, math.ceil(rate * _AHEAD_S)) if rate * _QUICK_S >= self._slots else 0
         return ahead - len(self._taken)
 
     def _look(self) -> None:
         self._timer = None
         if not self._taken:
+            self._late = False
             return
         # Whoever has held up the first one holds up the others as well.
         left_s = LONGEST_S - (time.monotonic() - self._taken[0].since)
-        if left_s <= 0:
+        if left_s <= 0 and self._is_settled():
             self._rate = 0.0
             self.clear()
-        else:
-            self._timer = asyncio.get_running_loop().call_later(left_s, self._look)
+            return
+        self._late = left_s <= 0
+        self._timer = asyncio.get_running_loop().call_later(max(left_s, _SETTLE_S), self._look)

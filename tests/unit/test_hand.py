@@ -34,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     [(10, 0.01, 10), (50, 0.01, 50), (10, 0.04, 3), (10, 0.001, 10), (10, 0.06, 0), (1, 10, 0), (1, 0.01, 1)],
 )
 def test_as_many_as_end_in_10_ms_where_they_are_quick(clock: Clock, slots: int, job_s: float, ahead: int) -> None:
-    hand = Hand(slots, lambda _: None)
+    hand = Hand(slots, lambda _: None, lambda: True)
     assert hand.wanted() == 0
     for _ in range(20):
         clock.now += job_s
@@ -44,7 +44,7 @@ def test_as_many_as_end_in_10_ms_where_they_are_quick(clock: Clock, slots: int, 
 
 
 def test_what_was_quick_a_while_ago_counts_no_more(clock: Clock) -> None:
-    hand = Hand(10, lambda _: None)
+    hand = Hand(10, lambda _: None, lambda: True)
     clock.now += 0.02
     for _ in range(20):
         hand.ended()
@@ -57,7 +57,7 @@ def test_what_was_quick_a_while_ago_counts_no_more(clock: Clock) -> None:
 
 async def test_they_go_back_together_after_a_while() -> None:
     back: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-    hand = Hand(10, back.set_result)
+    hand = Hand(10, back.set_result, lambda: True)
     jobs = [Job("f", key=str(number)) for number in range(3)]
     for job in jobs:
         hand.put(job)
@@ -69,10 +69,28 @@ async def test_they_go_back_together_after_a_while() -> None:
     assert not hand
 
 
+async def test_they_wait_for_those_that_are_under_way() -> None:
+    settled, asked = False, asyncio.Event()
+    back: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+
+    def is_settled() -> bool:
+        asked.set()
+        return settled
+
+    hand = Hand(10, back.set_result, is_settled)
+    first, late = Job("f", key="first"), Job("f", key="late")
+    hand.put(first)
+    await asyncio.wait_for(asked.wait(), 5)
+    assert hand.wanted() == -1
+    hand.put(late)
+    settled = True
+    assert await asyncio.wait_for(back, 5) == [first, late]
+
+
 async def test_none_goes_back_where_there_is_none() -> None:
     back: list[Any] = []
     later = asyncio.Event()
-    hand, other = Hand(10, back.extend), Hand(10, lambda _: later.set())
+    hand, other = Hand(10, back.extend, lambda: True), Hand(10, lambda _: later.set(), lambda: True)
     hand.clear()
     hand.put(Job("f"))
     hand.pop()
