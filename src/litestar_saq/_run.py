@@ -108,15 +108,11 @@ class JobRun:
         function = worker.coroutine_function(worker.functions[job.function])
         self._task = asyncio.create_task(function(self._context, **(job.kwargs or {})))
         self._slot = worker.watch(job, self._task)
-        await _until_done(self._task, job.timeout, self._over)
+        await _until_done(self._task, job.timeout)
         if not self._task.done():
             self._task.cancel()
             raise TimeoutError
         return self._task.result()
-
-    def _over(self) -> None:
-        if not self._worker.after_process:
-            self.free()
 
     async def _cancelled(self) -> None:
         """Sort out who cancelled: an abort, the end of the worker, or the job itself."""
@@ -171,6 +167,8 @@ class JobRun:
 
     async def _write(self, outcome: Callable[[], Awaitable[None]]) -> None:
         """Write an outcome; while the broker can't be reached, again after a while."""
+        if not self._worker.after_process:
+            self.free()
         unreachable = self._worker.broker.unreachable
         for attempt in range(1, _WRITE_TRIES + 1):
             try:
@@ -208,30 +206,20 @@ def _held(job: Job, worker_id: str) -> bytes | None:
     return held
 
 
-async def _until_done(task: asyncio.Task[Any], timeout_s: float | None, done: Callable[[], None]) -> None:
-    """Wait for a task, or until its time is over, as `asyncio.wait` does in twice the time.
-
-    Args:
-        task: the task.
-        timeout_s: how long; None, and 0, have no limit.
-        done: called once it is done, after who waits for it has been woken up.
-    """
+async def _until_done(task: asyncio.Task[Any], timeout_s: float | None) -> None:
+    """Wait for a task, or until its time is over, as `asyncio.wait` does in twice the time."""
     loop = asyncio.get_running_loop()
     waiter = loop.create_future()
 
-    def wake() -> None:
+    def wake(_: object = None) -> None:
         if not waiter.done():
             waiter.set_result(None)
 
-    def end(_: object) -> None:
-        wake()
-        done()
-
     timer = loop.call_later(timeout_s, wake) if timeout_s else None
-    task.add_done_callback(end)
+    task.add_done_callback(wake)
     try:
         await waiter
     finally:
-        task.remove_done_callback(end)
+        task.remove_done_callback(wake)
         if timer is not None:
             timer.cancel()
