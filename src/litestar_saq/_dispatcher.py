@@ -233,6 +233,10 @@ class Dispatcher:
     async def _return(self, job: Job) -> None:
         try:
             await self._put_back(job, pop_begun(job))
+        except Exception as error:  # noqa: BLE001 - logged; it is put back once the broker answers again
+            if self._ending:
+                logger.warning("Job %s is not put back, a sweep will find it: %s", job.key, type(error).__name__)
+            self._fail(error, [job.id])
         finally:
             self._returning -= 1
             self._next()
@@ -244,16 +248,11 @@ class Dispatcher:
             job: the job.
             begun: what is stored of it where it was marked as active.
         """
-        try:
-            with quiet(self._queue):
-                if begun is not None:
-                    await self._queue.unbegin(job, begun)
-                else:
-                    await broker_of(self._queue).release(self._queue, job)
-        except Exception as error:  # noqa: BLE001 - logged; it is put back once the broker answers again
-            if self._ending:
-                logger.warning("Job %s is not put back, a sweep will find it: %s", job.key, type(error).__name__)
-            self._fail(error, [job.id])
+        with quiet(self._queue):
+            if begun is not None:
+                await self._queue.unbegin(job, begun)
+            else:
+                await broker_of(self._queue).release(self._queue, job)
 
     def _fail(self, error: BaseException, adopted: Sequence[bytes | str]) -> None:
         self._adopted.update(map(text, adopted))
