@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 
 import httpx
 
+WITHIN_S = 240
 URL, FILES, COLUMNS, ROWS = sys.argv[1], *map(int, sys.argv[2:5])
 HEADER = ",".join(f"c{column}" for column in range(COLUMNS))
 FILE = HEADER + "\n" + "".join(",".join(str(row * column) for column in range(COLUMNS)) + "\n" for row in range(ROWS))
@@ -23,14 +25,17 @@ async def send(http: httpx.AsyncClient) -> str:
 
 
 async def follow(http: httpx.AsyncClient, location: str) -> str:
-    while True:
-        try:
-            report = (await http.get(location)).raise_for_status().json()
-        except httpx.HTTPError:
-            report = {"status": "not reached"}
-        if report["status"] in {"complete", "failed"}:
-            return report["status"]
+    """Return the report's status once it has ended, or what was seen last."""
+    ends = time.monotonic() + WITHIN_S
+    seen = ""
+    while seen not in {"complete", "failed"} and time.monotonic() < ends:
         await asyncio.sleep(0.5)
+        try:
+            answer = await http.get(location)
+            seen = answer.json()["status"] if answer.is_success else f"{location}: {answer.status_code}"
+        except httpx.HTTPError as error:
+            seen = f"{location}: {error!r}"
+    return seen
 
 
 async def main() -> None:

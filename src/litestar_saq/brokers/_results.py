@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from litestar_saq.brokers._overview import text
+from litestar_saq.brokers._redis_broker import RedisBroker
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
@@ -57,12 +58,21 @@ class Results:
         new = [job_id for job_id in ids if job_id not in self._watched]
         for job_id in ids:
             self._watched.setdefault(job_id, []).append(told)
-        if self._pubsub is None:
-            self._pubsub = self._queue.redis.pubsub()
-        if new:
-            await self._pubsub.subscribe(*new)
+        if new or self._pubsub is None:
+            try:
+                await self._subscribe(new)
+            except RedisBroker.unreachable:
+                # Its connection may have been cut while nobody waited: a new one has all that is watched.
+                pubsub, self._pubsub = self._pubsub, None
+                await pubsub.aclose()
+                await self._subscribe(self._watched)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
+
+    async def _subscribe(self, ids: Iterable[str]) -> None:
+        if self._pubsub is None:
+            self._pubsub = self._queue.redis.pubsub()
+        await self._pubsub.subscribe(*ids)
 
     async def _remove(self, ids: set[str], told: asyncio.Queue[tuple[str, str]]) -> None:
         gone = []

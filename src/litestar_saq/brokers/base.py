@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from abc import ABC
 from dataclasses import fields
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
 from saq.job import Status
 from saq.queue.base import Queue, logger
@@ -15,11 +16,15 @@ from saq.utils import now
 from litestar_saq.jobs import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from saq.job import Job as SaqJob
 
 __all__ = ("Address", "Broker", "QueueMixin", "broker_of", "register_broker")
+
+T = TypeVar("T")
+
+_SWEEPS_AT_ONCE = 100
 
 
 class Address(NamedTuple):
@@ -189,27 +194,64 @@ class QueueMixin(Queue):
         """Take a stuck job from its worker, which gets some seconds to abort it, and run it again or give it up.
 
         SAQ goes by what it read before it swept the jobs ahead of this one, seconds ago perhaps: here the job is
-        read anew, and what is alive, or has ended by itself, is left as it is.
+        read anew, and what is alive, or has ended by itself, is left as it is. What somebody else wanted aborted is
+        given up, and not run again.
 
         Returns:
             Whether it was swept.
         """
-        stored = await self.job(job.key)
-        if stored is None or not stored.stuck:
+        stored = cast("Job | None", await self.job(job.key))
+        if stored is None or not self._is_lost(stored, job):
             return False
         job.replace(stored)
+        error = self.swept_error_message
+        if job.status is Status.ABORTING and job.error:
+            error = job.error
         logger.info("Sweeping job %s", job.info())
-        await self.abort(job, error=self.swept_error_message)
+        if not await self._abort_swept(job, error):
+            return False
         try:
             await job.refresh(abort_s)
-        except (TimeoutError, RuntimeError) as error:
-            logger.info("Could not abort job %s: %s", job.id, type(error).__name__)
-        if job.status in {Status.COMPLETE, Status.FAILED}:
+        except (TimeoutError, RuntimeError) as raised:
+            logger.info("Could not abort job %s: %s", job.id, type(raised).__name__)
+        if job.status in {Status.COMPLETE, Status.FAILED} or not await self._claim_swept(job):
             return False
-        if job.retryable:
-            await self.retry(job, error=self.swept_error_message)
+        if job.retryable and error == self.swept_error_message:
+            await self.retry(job, error=error)
         else:
-            await self.finish(job, Status.ABORTED, error=self.swept_error_message)
+            await self.finish(job, Status.ABORTED, error=error)
+        return True
+
+    async def _sweep_all(self, found: Sequence[T], sweep: Callable[[T], Awaitable[bool]]) -> list[T]:
+        """Sweep side by side, as each waits for its worker; return what was swept.
+
+        Raises:
+            Exception: the first error, once all are over.
+        """
+        limit = asyncio.Semaphore(_SWEEPS_AT_ONCE)
+
+        async def sweep_one(one: T) -> bool:
+            async with limit:
+                return await sweep(one)
+
+        outcomes = await asyncio.gather(*map(sweep_one, found), return_exceptions=True)
+        if errors := [outcome for outcome in outcomes if isinstance(outcome, BaseException)]:
+            raise errors[0]
+        return [one for one, swept in zip(found, outcomes, strict=True) if swept]
+
+    def _is_lost(self, stored: Job, listed: Job) -> bool:
+        """Tell whether a job that was listed as lost still is."""
+        del listed
+        return stored.stuck
+
+    async def _abort_swept(self, job: Job, error: str) -> bool:
+        """Tell the worker of a stuck job to abort it; return false where somebody else has the job by now."""
+        await self.abort(job, error=error)
+        return True
+
+    async def _claim_swept(self, job: Job) -> bool:
+        """Take a job after its worker had its time; return false where somebody else has it."""
+        del job
         return True
 
 

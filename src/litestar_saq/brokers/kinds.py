@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
@@ -138,4 +139,18 @@ def _redis_client(config: QueueConfig, kind: BrokerKind) -> Redis:
         from litestar_saq.brokers.embedded import embedded_redis  # noqa: PLC0415 - not on every platform
 
         return embedded_redis(str(config.dsn), **config.broker_instance_options)
-    return redis_from_url(str(config.dsn), **config.broker_instance_options)
+    return redis_from_url(str(config.dsn), **{**_without_notifications(), **config.broker_instance_options})
+
+
+def _without_notifications() -> dict[str, Any]:
+    """Return what turns off notifications of maintenance, where the client has them.
+
+    With them, redis-py 8 hands out connections that the server has closed: after its restart each of them fails once.
+    """
+    try:
+        from redis.maint_notifications import MaintNotificationsConfig  # noqa: PLC0415 - since redis-py 7
+    except ImportError:
+        return {}
+    if "maint_notifications_config" not in signature(Redis).parameters:
+        return {}
+    return {"maint_notifications_config": MaintNotificationsConfig(enabled=False)}

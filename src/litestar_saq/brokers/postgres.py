@@ -118,7 +118,8 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
                 await connection.execute(SQL(statement).format(**tables), values)
             rows = await (await connection.execute(SQL(statements.LIST_ACTIVE).format(**tables), values)).fetchall()
         jobs = [cast("Job", self.deserialize(payload, status)) for payload, status in rows]
-        return [job.key for job in jobs if job.stuck and await self.sweep_stuck(job, abort)]
+        stuck = [job for job in jobs if job.stuck]
+        return [job.key for job in await self._sweep_all(stuck, lambda job: self.sweep_stuck(job, abort))]
 
     async def _dequeue(self) -> None:
         if self._dequeue_lock.locked():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from saq.job import Status
 from saq.queue.base import logger
 from saq.queue.redis import RedisQueue as SaqRedisQueue
-from saq.utils import now_seconds
+from saq.utils import now, now_seconds
 
 from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._batches import MOST
@@ -24,7 +24,7 @@ from litestar_saq.brokers.base import QueueMixin
 from litestar_saq.jobs import make_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from redis.asyncio import Redis
     from saq.job import Job as SaqJob
@@ -36,6 +36,10 @@ __all__ = ("RedisQueue",)
 
 FETCH_GRACE_S = 30.0
 """How long a job may be fetched and not running before it counts as lost by its worker."""
+
+
+_Row = tuple[bytes, "bytes | None", int]
+"""The id of a job in the active list, what is stored of it, and for how many milliseconds it has been so."""
 
 
 class RedisQueue(QueueMixin, SaqRedisQueue):
@@ -114,12 +118,11 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         Returns:
             The ids of the jobs that were swept.
         """
-        rows = await cast("Any", self.redis).eval(
+        rows: list[_Row] = await cast("Any", self.redis).eval(
             scripts.LIST_ACTIVE, 3, self._sweep, self._active, self.namespace("fetched"), max(1, int(lock))
         )
-        return [
-            text(job_id) for job_id, payload, age_ms in rows if await self._sweep_row(job_id, payload, age_ms, abort)
-        ]
+        swept = await self._sweep_all(rows, lambda row: self._sweep_row(row, abort))
+        return [text(job_id) for job_id, _, _ in swept]
 
     async def map(
         self,
@@ -230,7 +233,8 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         logger.info("Enqueuing %d jobs in queue %s", len(batch) - stored.count(None), self.name)
         return stored
 
-    async def _sweep_row(self, job_id: bytes, payload: bytes | None, age_ms: int, abort: float) -> bool:
+    async def _sweep_row(self, row: _Row, abort: float) -> bool:
+        job_id, payload, age_ms = row
         job = self.deserialize(payload)
         if job is None:
             await self._forget(job_id)
@@ -238,7 +242,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             return True
         if job.status == Status.QUEUED:
             return age_ms >= FETCH_GRACE_S * 1000 and await self._put_back(job)
-        if job.status == Status.ACTIVE and not job.stuck:
+        if job.status in {Status.ACTIVE, Status.ABORTING} and not job.stuck and not _is_left(job, age_ms):
             return False
         if job.status not in {Status.ACTIVE, Status.ABORTING}:
             # Finished between the listing and now, or by a worker that died half-way.
@@ -247,6 +251,30 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
                 return True
             return False
         return await self.sweep_stuck(job, abort)
+
+    def _is_lost(self, stored: Job, listed: Job) -> bool:
+        # An ABORTING one that is not stuck was listed for its age.
+        left = listed.status is Status.ABORTING and (stored.status, stored.touched) == (listed.status, listed.touched)
+        return stored.stuck or left
+
+    async def _abort_swept(self, job: Job, error: str) -> bool:
+        # SAQ's `abort` takes the job out of the active list, where no other sweep finds it if this one is cut off.
+        found, job.status, job.error = job.status, Status.ABORTING, error
+        return await self._replace(job, lambda stored: (stored.status, stored.touched) == (found, job.touched))
+
+    async def _claim_swept(self, job: Job) -> bool:
+        touched, job.touched = job.touched, now()
+        given_up = {Status.ABORTING, Status.ABORTED}
+        return await self._replace(job, lambda stored: stored.status in given_up and stored.touched == touched)
+
+    async def _replace(self, job: Job, expected: Callable[[Job], bool]) -> bool:
+        """Store a job in the place of the same attempt of it, where that is as expected; tell whether it was."""
+        redis = cast("Any", self.redis)
+        payload = await redis.get(job.id)
+        stored = self.deserialize(payload)
+        if stored is None or stored.attempts != job.attempts or not expected(stored):
+            return False
+        return bool(await redis.eval(scripts.REPLACE_SAME, 1, job.id, payload, self.serialize(job)))
 
     async def _put_back(self, job: Job) -> bool:
         released = await RedisBroker().put_back(self, job)
@@ -257,6 +285,11 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     async def _forget(self, job_id: bytes) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:
             await cast("Any", pipe).lrem(self._active, 0, job_id).zrem(self._incomplete, job_id).execute()
+
+
+def _is_left(job: Job, age_ms: int) -> bool:
+    """Tell whether an abort was begun and not ended, by a worker or a sweep that is gone."""
+    return job.status is Status.ABORTING and age_ms >= FETCH_GRACE_S * 1000
 
 
 def _add(stored: list[Job | None], batch: list[Job], taken: list[bool]) -> None:
