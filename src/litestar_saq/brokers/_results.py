@@ -63,8 +63,9 @@ class Results:
                 await self._subscribe(new)
             except RedisBroker.unreachable:
                 # Its connection may have been cut while nobody waited: a new one has all that is watched.
-                pubsub, self._pubsub = self._pubsub, None
-                await pubsub.aclose()
+                if self._pubsub is not None:
+                    await self._pubsub.aclose()
+                    self._pubsub = None
                 await self._subscribe(self._watched)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
