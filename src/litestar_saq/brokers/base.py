@@ -211,7 +211,9 @@ class QueueMixin(Queue):
         if not await self._abort_swept(job, error):
             return False
         try:
-            await job.refresh(abort_s)
+            # What waits for an end waits on while something is told of the job, such as its beats.
+            async with asyncio.timeout(abort_s or None):
+                await job.refresh(abort_s)
         except (TimeoutError, RuntimeError) as raised:
             logger.info("Could not abort job %s: %s", job.id, type(raised).__name__)
         if job.status in {Status.COMPLETE, Status.FAILED} or not await self._claim_swept(job):

@@ -362,3 +362,24 @@ async def test_a_worker_that_has_ended_is_not_live(queue: Queue, broker: str, ru
         # SAQ's proxy has no word for it: the worker's time must be up.
         await until(one_is_live)
     assert await one_is_live()
+
+
+async def test_a_sweep_does_not_wait_for_good_for_a_job_of_which_much_is_told(queue: Queue, key: str) -> None:
+    await queue.enqueue("add", key=key, a=1, b=2, timeout=1, retries=2)
+    job = await queue.dequeue(timeout=5)
+    assert job
+    job.started, job.attempts = 1, 1
+    await job.update(status=Status.ACTIVE)
+    sweep = asyncio.create_task(queue.sweep(lock=1, abort=1))
+
+    async def chatter() -> None:
+        # As a beat does that is written over what the sweep has written.
+        while not sweep.done():
+            stored = await queue.job(key)
+            assert stored
+            if stored.status is Status.ABORTING:
+                await stored.update()
+            await asyncio.sleep(0.1)
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(sweep, chatter())
