@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from saq.job import Status
@@ -16,7 +18,7 @@ from litestar_saq.telemetry import begin_run
 from litestar_saq.telemetry.logs import bind_job
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from saq.job import Job
     from saq.types import Context, JobTaskContext
@@ -106,9 +108,11 @@ class JobRun:
         if job.function not in worker.functions:
             raise UnknownFunctionError(job.function, worker.queue.name, worker.functions)
         function = worker.coroutine_function(worker.functions[job.function])
-        self._task = asyncio.create_task(function(self._context, **(job.kwargs or {})))
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = _start(_call(function, self._context, job.kwargs or {}, waiter))
         self._slot = worker.watch(job, self._task)
-        await _until_done(self._task, job.timeout)
+        if not self._task.done():
+            await _until_done(self._task, waiter, job.timeout)
         if not self._task.done():
             self._task.cancel()
             raise TimeoutError
@@ -206,17 +210,40 @@ def _held(job: Job, worker_id: str) -> bytes | None:
     return held
 
 
-async def _until_done(task: asyncio.Task[Any], timeout_s: float | None) -> None:
-    """Wait for a task, or until its time is over, as `asyncio.wait` does in twice the time."""
+def _start(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Make a task that begins at once, where Python can do that: in the next turn of a busy loop it would be late."""
     loop = asyncio.get_running_loop()
-    waiter = loop.create_future()
+    if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
+        return asyncio.Task(coroutine, loop=loop, eager_start=True)
+    return loop.create_task(coroutine)
 
-    def wake(_: object = None) -> None:
-        if not waiter.done():
-            waiter.set_result(None)
 
-    timer = loop.call_later(timeout_s, wake) if timeout_s else None
-    task.add_done_callback(wake)
+async def _call(
+    function: Callable[..., Any], context: Context, kwargs: dict[str, Any], waiter: asyncio.Future[None]
+) -> Any:
+    """Call a job's function; who waits for it is woken up in the same turn of the loop, and not in the one after."""
+    try:
+        return await function(context, **kwargs)
+    finally:
+        _wake(waiter)
+
+
+def _wake(waiter: asyncio.Future[None], _: object = None) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+async def _until_done(task: asyncio.Task[Any], waiter: asyncio.Future[None], timeout_s: float | None) -> None:
+    """Wait for a task, or until its time is over, as `asyncio.wait` does in twice the time.
+
+    Args:
+        task: the task.
+        waiter: done as soon as the task is about to be.
+        timeout_s: its time.
+    """
+    wake = partial(_wake, waiter)
+    timer = asyncio.get_running_loop().call_later(timeout_s, wake) if timeout_s else None
+    task.add_done_callback(wake)  # one that is cancelled before it begins tells nobody
     try:
         await waiter
     finally:
