@@ -7,6 +7,7 @@ import logging
 import sys
 import traceback
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 from saq.job import Status
@@ -30,8 +31,12 @@ __all__ = ("JobRun",)
 logger = logging.getLogger(__name__)
 
 _WRITE_TRIES = 6
+"""How often a worker that ends tries to write an outcome."""
+_TELL_TRIES = 3
+"""From which time on it is told that one can't be written."""
+_WRITE_ATTEMPTS = 16
 _WRITE_BACKOFF_S = 0.2
-_WRITE_BACKOFF_MAX_S = 5.0
+_WRITE_BACKOFF_MAX_S = 2.0
 
 
 class JobRun:
@@ -53,6 +58,7 @@ class JobRun:
         self._slot: JobTaskContext | None = None
         self._hooked = False
         self._freed = freed
+        self._attempt = job.attempts, job.started
 
     def free(self) -> None:
         """Tell that the job's slot is free, unless that is told already."""
@@ -67,6 +73,7 @@ class JobRun:
             job.started = now()
             job.attempts += 1
             job.worker_id = self._worker.id
+        self._attempt = job.attempts, job.started
         self._worker.held.add(job)
         self._worker.unwritten.discard(job)  # an earlier attempt of it
         span = begin_run(self._worker.queue, job, self._worker.id)
@@ -170,20 +177,27 @@ class JobRun:
             )
 
     async def _write(self, outcome: Callable[[], Awaitable[None]]) -> None:
-        """Write an outcome; while the broker can't be reached, again after a while."""
+        """Write an outcome: again and again while the broker can't be reached, until it is known that it is written."""
         if not self._worker.after_process:
             self.free()
-        unreachable = self._worker.broker.unreachable
-        for attempt in range(1, _WRITE_TRIES + 1):
+        worker, key = self._worker, self._job.key
+        for attempt in count():
             try:
-                await outcome()
-            except unreachable as error:
-                if attempt == _WRITE_TRIES:
-                    self._worker.unwritten.add(self._job)
-                    logger.error("The outcome of job %s is not written, a sweep will find it: %s", self._job.key, error)  # noqa: TRY400
+                # What could not be written before may be written, and the job somebody else's by now.
+                if not attempt or await worker.broker.expect(worker.queue, self._job, self._attempt):
+                    await outcome()
+            except worker.broker.unreachable as error:
+                if worker.event.is_set() and attempt + 1 >= _WRITE_TRIES:
+                    worker.unwritten.add(self._job)
+                    logger.error("The outcome of job %s is not written, a sweep will find it: %s", key, error)  # noqa: TRY400
                     return
-                await asyncio.sleep(exponential_backoff(attempt, _WRITE_BACKOFF_S, _WRITE_BACKOFF_MAX_S))
+                if attempt + 1 == _TELL_TRIES:
+                    logger.warning("The outcome of job %s can't be written yet, trying again: %s", key, error)
+                backoff = min(attempt + 1, _WRITE_ATTEMPTS)
+                await asyncio.sleep(exponential_backoff(backoff, _WRITE_BACKOFF_S, _WRITE_BACKOFF_MAX_S))
             else:
+                if attempt >= _TELL_TRIES:
+                    logger.info("The outcome of job %s is known", key)
                 return
 
     def _forget(self) -> None:

@@ -106,6 +106,20 @@ def pop_begun(job: SaqJob) -> bytes | None:
     return stored
 
 
+_EXPECTED = "_expected"
+
+
+def mark_expected(job: SaqJob, stored: bytes) -> None:
+    """Keep with a job what is stored of it: what is written next takes the place of that alone."""
+    vars(job)[_EXPECTED] = stored
+
+
+def pop_expected(job: SaqJob) -> bytes | None:
+    """Return what is to be stored of such a job, once; None for another."""
+    stored: bytes | None = vars(job).pop(_EXPECTED, None)
+    return stored
+
+
 _STORED = tuple(
     (field.name, field.default) for field in fields(SaqJob) if field.name not in {"queue", "meta", "status"}
 )

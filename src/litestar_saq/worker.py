@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from saq.job import Status
 from saq.queue.redis import RedisQueue as SaqRedisQueue
 from saq.types import Context, JobTaskContext
+from saq.utils import cancel_tasks, millis
 from saq.worker import Worker as SaqWorker
 from saq.worker import ensure_coroutine_function, ensure_coroutine_function_many
 
@@ -231,6 +233,25 @@ class Worker(SaqWorker[Context]):
             return False
         await JobRun(self, job).run()
         return True
+
+    async def abort(self, abort_threshold: float) -> None:
+        """Cancel the jobs that are to be aborted (SAQ's `Worker.abort`), but for one that is over: its outcome counts.
+
+        Args:
+            abort_threshold: seconds that a job has to have been running.
+        """
+        running = self.job_task_contexts
+        contexts = {job: context for job, context in running.items() if not context["task"].done()}
+        ready = [job for job in contexts if (job.duration("running") or 0) >= millis(abort_threshold)]
+        for stored in await self.queue.jobs(job.key for job in ready) if ready else ():
+            if stored is None or stored.status not in {Status.ABORTING, Status.ABORTED}:
+                continue
+            context = contexts[stored]
+            if not context["task"].done():
+                logger.info("Aborting %s", stored.id)
+                context["aborted"] = "abort" if stored.error is None else stored.error
+                await cancel_tasks([context["task"]], None)
+                await self.queue.finish_abort(stored)
 
     async def schedule(self, lock: int = 1) -> None:
         """Enqueue the next run of each cron job, and move what is due to the queue."""

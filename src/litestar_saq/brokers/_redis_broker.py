@@ -10,7 +10,8 @@ from saq.queue.redis import RedisQueue as SaqRedisQueue
 from saq.utils import now
 
 from litestar_saq.brokers import _scripts as scripts
-from litestar_saq.brokers.base import Address, Broker, register_broker, same_attempt
+from litestar_saq.brokers.base import Address, Broker, is_attempt, register_broker, same_attempt
+from litestar_saq.jobs import mark_expected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,14 @@ class RedisBroker(Broker):
                 job.touched = stored.touched
                 return True
         return True  # it is being written to at this moment, which is a sign of life too
+
+    async def expect(self, queue: Queue, job: SaqJob, attempt: tuple[int, int]) -> bool:
+        """Tell whether what is stored is this attempt; what is written next is written if nobody was faster."""
+        payload = await cast("Any", cast("SaqRedisQueue", queue).redis).get(job.id)
+        if not is_attempt(queue.deserialize(payload), attempt):
+            return False
+        mark_expected(job, payload.encode() if isinstance(payload, str) else payload)
+        return True
 
     async def release(self, queue: Queue, job: SaqJob) -> None:
         """Move the job from the active list to the front of the queue, as it is stored."""

@@ -14,6 +14,7 @@ from saq.utils import now_seconds
 from litestar_saq.brokers import _statements as statements
 from litestar_saq.brokers._batches import Batches
 from litestar_saq.brokers._notes import Notes
+from litestar_saq.jobs import pop_expected
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Write(NamedTuple):
     expire_at: int | None
     """In seconds since the epoch; None is never, `KEEPS` as it is."""
     deletes: bool = False
+    held: bytes | None = None
+    """What it takes the place of; where that has changed, it is not written. None: whatever is there."""
 
 
 class NewRow(NamedTuple):
@@ -102,7 +105,8 @@ class Rows:
     def of(self, job: SaqJob, expire_at: int | None = KEEPS, *, deletes: bool = False) -> Write:
         """Return what a job's row becomes."""
         status = getattr(job.status, "value", job.status)
-        return Write(job.key, self._bytes(job), str(status), job.scheduled, expire_at, deletes)
+        held = pop_expected(job)
+        return Write(job.key, self._bytes(job), str(status), job.scheduled, expire_at, deletes, held)
 
     def _bytes(self, job: SaqJob) -> bytes:
         payload = self._queue.serialize(job)
@@ -113,9 +117,10 @@ class Rows:
         last = {write.key: write for write in writes}
         async with self._connection() as connection, connection.transaction():
             await self.write_now(connection, [write for write in last.values() if not write.deletes])
-            if keys := [write.key for write in last.values() if write.deletes]:
+            if deletes := [write for write in last.values() if write.deletes]:
                 statement = SQL(statements.DELETE_MANY).format(jobs=self._queue.jobs_table)
-                await connection.execute(statement, {"keys": keys})
+                values = {"keys": [write.key for write in deletes], "held": [write.held for write in deletes]}
+                await connection.execute(statement, values)
         return [None] * len(writes)
 
     async def write_now(self, connection: AsyncConnection[Any], writes: list[Write]) -> None:
@@ -130,6 +135,7 @@ class Rows:
             "statuses": [write.status for write in writes],
             "scheduled": [write.scheduled for write in writes],
             "expire_at": [None if write.expire_at == KEEPS else write.expire_at for write in writes],
+            "held": [write.held for write in writes],
             "keeps": [write.expire_at == KEEPS for write in writes],
         }
         await connection.execute(SQL(statements.WRITE_MANY).format(jobs=self._queue.jobs_table), values)

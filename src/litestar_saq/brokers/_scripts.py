@@ -71,7 +71,7 @@ TURN = """
 -- KEYS: active list, queued list, incomplete set, then the job of each thing that is told.
 -- ARGV: how many jobs are taken, now (ms), the worker's id in JSON, how many ids follow that were fetched before,
 -- these; then of each thing that is told: kind, status, payload, number (of `finish`: seconds to live; of `retry`: when
--- it is due; of `back` and `note`: what is replaced, else nothing is).
+-- it is due; of `back` and `note`: what is replaced, else nothing is; of `late finish` and the like also its SHA-1).
 -- Returns a list of id, payload and whether it is marked as active, one after the other.
 local active, queued, incomplete = KEYS[1], KEYS[2], KEYS[3]
 local at, ended = 5 + ARGV[4], {}
@@ -79,6 +79,11 @@ for i = 4, #KEYS do
   local id, kind, status, payload, number = KEYS[i], ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local told = kind ~= 'note'
   at = at + 4
+  if string.sub(kind, 1, 5) == 'late ' then
+    local held
+    kind, number, held = string.sub(kind, 6), string.match(number, '^(%S*) (%x+)$')
+    if redis.sha1hex(redis.call('GET', id) or '') ~= held then kind, told = 'none', false end
+  end
   if kind == 'finish' then
     redis.call('LREM', active, 1, id)
     ended[#ended + 1] = id
@@ -97,7 +102,7 @@ for i = 4, #KEYS do
     redis.call('SET', id, payload)
   elseif kind == 'update' then
     redis.call('SET', id, payload)
-  elseif redis.call('GET', id) ~= number then
+  elseif kind == 'none' or redis.call('GET', id) ~= number then
     told = false
   elseif kind == 'note' then
     redis.call('SET', id, payload)

@@ -34,6 +34,8 @@ WITH taken AS (
 UPDATE {jobs} SET status = 'active' FROM taken WHERE {jobs}.key = taken.key RETURNING job
 """
 
+READ_JOB = "SELECT job, status FROM {jobs} WHERE key = %(key)s"
+
 LOCK_JOB = "SELECT job, status FROM {jobs} WHERE key = %(key)s FOR UPDATE"
 
 WRITE_JOB = "UPDATE {jobs} SET job = %(job)s WHERE key = %(key)s"
@@ -48,9 +50,9 @@ UPDATE {jobs} SET job = new.job, status = new.status, scheduled = new.scheduled,
   expire_at = CASE WHEN new.keeps THEN {jobs}.expire_at ELSE new.expire_at END
 FROM unnest(
   %(keys)s::text[], %(payloads)s::bytea[], %(statuses)s::text[], %(scheduled)s::bigint[], %(expire_at)s::bigint[],
-  %(keeps)s::boolean[]
-) AS new(key, job, status, scheduled, expire_at, keeps)
-WHERE {jobs}.key = new.key
+  %(keeps)s::boolean[], %(held)s::bytea[]
+) AS new(key, job, status, scheduled, expire_at, keeps, held)
+WHERE {jobs}.key = new.key AND (new.held IS NULL OR {jobs}.job = new.held)
 """
 
 NOTE_MANY = """
@@ -59,7 +61,10 @@ FROM unnest(%(keys)s::text[], %(held)s::bytea[], %(payloads)s::bytea[]) AS new(k
 WHERE {jobs}.key = new.key AND {jobs}.job = new.held AND {jobs}.status = 'active'
 """
 
-DELETE_MANY = "DELETE FROM {jobs} WHERE key = ANY(%(keys)s)"
+DELETE_MANY = """
+DELETE FROM {jobs} USING unnest(%(keys)s::text[], %(held)s::bytea[]) AS old(key, held)
+WHERE {jobs}.key = old.key AND (old.held IS NULL OR {jobs}.job = old.held)
+"""
 
 ENQUEUE_MANY = """
 INSERT INTO {jobs} (key, job, queue, status, priority, group_key, scheduled)

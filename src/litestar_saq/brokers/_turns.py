@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._batches import MOST, Batches, fail
 from litestar_saq.brokers._call import ScriptCall
 from litestar_saq.brokers._notes import Notes
-from litestar_saq.jobs import abort_id_of
+from litestar_saq.jobs import abort_id_of, pop_expected
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Told(NamedTuple):
 
     job_id: str
     kind: str
-    """`finish`, `retry`, `update`, `back`, or `note`, where no status is told."""
+    """`finish`, `retry`, `update`, `back`, or `note`, where no status is told; `late finish` where what it is to take
+    the place of may have changed."""
     status: str
     payload: bytes | str
     number: str | bytes
@@ -133,6 +135,9 @@ class Turns:
         """Tell something of a job with the others of this turn; what is returned is done once it is written."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         status = Status(job.status).value
+        expected = pop_expected(job)
+        if expected is not None and isinstance(number, str):
+            kind, number = f"late {kind}", f"{number} {hashlib.sha1(expected, usedforsecurity=False).hexdigest()}"
         self._told.append(Told(job.id, kind, status, self._queue.serialize(job), number, written))
         self._notes.drop(job.key)
         self.turn()

@@ -69,6 +69,16 @@ class Broker(ABC):  # noqa: B024 - a base to derive from; a foreign queue uses i
         job.touched = stored.touched
         return True
 
+    async def expect(self, queue: Queue, job: SaqJob, attempt: tuple[int, int]) -> bool:
+        """Tell whether what is stored is an attempt of a job that is not over; what is written next is for it alone.
+
+        Args:
+            queue: the job's queue.
+            job: the job, whatever it has become here.
+            attempt: the attempt's number, and when it began.
+        """
+        return is_attempt(await queue.job(job.key), attempt)
+
     async def release(self, queue: Queue, job: SaqJob) -> None:
         """Put a job back that was fetched and not started, with no attempt used up."""
         await queue.retry(job, job.error)
@@ -92,6 +102,12 @@ class Broker(ABC):  # noqa: B024 - a base to derive from; a foreign queue uses i
     async def forget_worker(self, queue: Queue, worker_id: str) -> None:
         """Make the broker forget a worker that has ended; here it does so by itself, when the worker's time is up."""
         del queue, worker_id
+
+
+def is_attempt(stored: SaqJob | None, attempt: tuple[int, int]) -> bool:
+    """Tell whether a stored job is this attempt, and not over."""
+    running = {Status.ACTIVE, Status.ABORTING}
+    return stored is not None and stored.status in running and (stored.attempts, stored.started) == attempt
 
 
 def same_attempt(stored: SaqJob, job: SaqJob) -> bool:

@@ -20,8 +20,8 @@ from saq.utils import now, now_seconds
 from litestar_saq.brokers import _statements as statements
 from litestar_saq.brokers._batches import MOST
 from litestar_saq.brokers._rows import KEEPS, Rows
-from litestar_saq.brokers.base import Address, Broker, QueueMixin, register_broker, same_attempt
-from litestar_saq.jobs import mark_begun, pop_begun
+from litestar_saq.brokers.base import Address, Broker, QueueMixin, is_attempt, register_broker, same_attempt
+from litestar_saq.jobs import mark_begun, mark_expected, pop_begun
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -239,6 +239,17 @@ class PostgresBroker(Broker):
                 SQL(statements.WRITE_JOB).format(jobs=ours.jobs_table), {"key": job.key, "job": ours.serialize(stored)}
             )
         job.touched = stored.touched
+        return True
+
+    async def expect(self, queue: Queue, job: SaqJob, attempt: tuple[int, int]) -> bool:
+        """Tell whether what is stored is this attempt; what is written next is written if nobody was faster."""
+        ours = cast("SaqPostgresQueue", queue)
+        async with ours.pool.connection() as connection:
+            found = await connection.execute(SQL(statements.READ_JOB).format(jobs=ours.jobs_table), {"key": job.key})
+            row = await found.fetchone()
+        if row is None or not is_attempt(ours.deserialize(*row), attempt):
+            return False
+        mark_expected(job, bytes(row[0]))
         return True
 
     async def release(self, queue: Queue, job: SaqJob) -> None:

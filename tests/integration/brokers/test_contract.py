@@ -383,3 +383,28 @@ async def test_a_sweep_does_not_wait_for_good_for_a_job_of_which_much_is_told(qu
 
     async with asyncio.timeout(30):
         await asyncio.gather(sweep, chatter())
+
+
+async def test_a_late_outcome_takes_the_place_of_its_own_attempt_alone(queue: Queue, key: str) -> None:
+    broker = broker_of(queue)
+    await queue.enqueue("add", key=key, a=1, b=2, retries=3)
+    for attempt in (1, 2):
+        job = await queue.dequeue(timeout=5)
+        assert job
+        job.started = job.attempts = attempt
+        await job.update(status=Status.ACTIVE)
+        assert not await broker.expect(queue, job, (attempt, 3))
+        assert await broker.expect(queue, job, (attempt, attempt))
+        if attempt == 1:
+            other = await queue.job(key)
+            assert other
+            await other.retry("it was faster")
+            if broker.name in {"redis", "postgresql"}:  # the others can't compare what they replace
+                await job.finish(Status.COMPLETE, result=3)
+            assert not await broker.expect(queue, job, (attempt, attempt))
+            assert await status_of(queue, key) is Status.QUEUED
+        else:
+            await job.finish(Status.COMPLETE, result=3)
+    ended = await finished(queue, key)
+    assert (ended.status, ended.result, ended.attempts) == (Status.COMPLETE, 3, 2)
+    assert await queue.count("incomplete") == 0

@@ -1,0 +1,98 @@
+"""An outcome that can't be written is written when the server answers again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+from saq.job import Status
+
+from litestar_saq import QueueConfig, Worker, _run
+from litestar_saq.brokers.kinds import build_queue
+from litestar_saq.brokers.redis import RedisQueue
+from litestar_saq.config import decode_json, serializer
+
+
+@pytest.fixture
+async def hasty(url: str) -> AsyncIterator[RedisQueue]:
+    """A queue that waits for no answer for long."""
+    config = QueueConfig(dsn=url, name="turns", broker_instance_options={"socket_timeout": 0.2})
+    queue = build_queue(config, serializer, decode_json)
+    assert isinstance(queue, RedisQueue)
+    yield queue
+    await queue.disconnect()
+
+
+@pytest.fixture
+def server_admin(url: str) -> Iterator[Redis]:
+    with Redis.from_url(url) as redis:
+        yield redis
+
+
+@pytest.fixture(autouse=True)
+def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_run, "_WRITE_BACKOFF_S", 0.01)
+    monkeypatch.setattr(_run, "_WRITE_BACKOFF_MAX_S", 0.02)
+
+
+class Work:
+    """A job that ends when it may."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = asyncio.Event(), asyncio.Event()
+        self.runs = 0
+
+    async def run(self, _ctx: Any) -> int:
+        self.runs += 1
+        self.begun.set()
+        await self.may_end.wait()
+        return 7
+
+
+async def until_told(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    async with asyncio.timeout(30):
+        while text not in caplog.text:
+            await asyncio.sleep(0.02)
+
+
+async def test_an_outcome_is_written_once_the_server_answers(
+    hasty: RedisQueue, server_admin: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # More often than a worker tries that ends.
+    monkeypatch.setattr(_run, "_TELL_TRIES", _run._WRITE_TRIES + 2)
+    work = Work()
+    worker = Worker(hasty, [("work", work.run)], concurrency=2)
+    job = await hasty.enqueue("work", retries=3)
+    assert job
+    worker.start_in_background()
+    await work.begun.wait()
+    server_admin.client_pause(60_000, all=False)
+    work.may_end.set()
+    await until_told(caplog, "can't be written yet")
+    server_admin.client_unpause()
+    await job.refresh(until_complete=20)
+    assert (job.status, job.result, work.runs) == (Status.COMPLETE, 7, 1)
+    assert await hasty.count("active") == 0
+    assert worker.unwritten == set()
+    await worker.stop_in_background()
+
+
+async def test_a_worker_that_ends_does_not_wait_for_good(
+    hasty: RedisQueue, server_admin: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = Work()
+    worker = Worker(hasty, [("work", work.run)], concurrency=2, shutdown_grace_period_s=20)
+    job = await hasty.enqueue("work", retries=3)
+    assert job
+    worker.start_in_background()
+    await work.begun.wait()
+    server_admin.client_pause(60_000, all=False)
+    work.may_end.set()
+    await worker.stop_in_background()
+    assert "is not written, a sweep will find it" in caplog.text
+    server_admin.client_unpause()
+    await job.refresh()
+    assert (job.status, await hasty.count("active")) == (Status.ACTIVE, 1)
