@@ -184,7 +184,8 @@ class JobRun:
         for attempt in count():
             try:
                 # What could not be written before may be written, and the job somebody else's by now.
-                if not attempt or await worker.broker.expect(worker.queue, self._job, self._attempt):
+                doubted = attempt > 0 or worker.may_be_lost
+                if not doubted or await worker.broker.expect(worker.queue, self._job, self._attempt):
                     await outcome()
             except worker.broker.unreachable as error:
                 if worker.event.is_set() and attempt + 1 >= _WRITE_TRIES:

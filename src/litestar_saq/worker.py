@@ -21,6 +21,7 @@ from litestar_saq._dispatcher import Dispatcher
 from litestar_saq._fetcher import Fetcher
 from litestar_saq._health_file import HealthFile
 from litestar_saq._job_threads import JobThreads
+from litestar_saq._lease import Lease
 from litestar_saq._run import JobRun
 from litestar_saq._upkeep import repeat
 from litestar_saq.brokers.base import broker_of
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 _WRITE_END_S = 2.0
 _FORGET_S = 1.0
+_RECOVER_EVERY_S = 4.0
+"""How often the jobs of dead workers are looked for, in seconds."""
 _UPKEEP_END_S = 5.0
 """How long an upkeep that has begun may go on at the end: a sweep that is cut off would lose its job."""
 
@@ -90,6 +93,8 @@ class Worker(SaqWorker[Context]):
         self._observer = Observer(queue, str(self.id), self.concurrency)
         self._health = HealthFile(Path(health_dir), queue.name, str(self.id), self._state) if health_dir else None
         self._dispatcher: Dispatcher | None = None
+        leases = getattr(queue, "leases", None)
+        self._lease = Lease(queue, leases, str(self.id)) if leases is not None else None
         self._coroutine_functions: dict[Any, Callable[..., Coroutine[Any, Any, Any]]] = {}
         self.held: set[Job] = set()
         """The jobs that run here."""
@@ -147,7 +152,7 @@ class Worker(SaqWorker[Context]):
         install_job_filter()
         if not self._stop_requested:
             with self._observer.counting(), self._taking():
-                async with self.alive():
+                async with self.alive(), self._leased():
                     await super().start()
 
     @contextlib.contextmanager
@@ -171,6 +176,23 @@ class Worker(SaqWorker[Context]):
             return
         async with self._health.kept():
             yield
+
+    @contextlib.asynccontextmanager
+    async def _leased(self) -> AsyncIterator[None]:
+        """Have a lease inside, where the broker knows of leases."""
+        if self._lease is None:
+            yield
+            return
+        async with self._lease.kept():
+            yield
+        # What is left of its jobs is the others', once the lease is over by itself.
+        if not (self.held or self.unwritten or self.abandoned):
+            await self._lease.end()
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether others may take this worker for dead, and its jobs."""
+        return self._lease is not None and self._lease.lapsed
 
     def _state(self) -> State:
         if self.event.is_set():
@@ -268,6 +290,8 @@ class Worker(SaqWorker[Context]):
             (self.queue.sweep, timers["sweep"], timers["sweep"]),
             (self.worker_info, timers["worker_info"], int(timers["worker_info"]) + 1),
         ]
+        if (recover := getattr(self.queue, "recover", None)) is not None:
+            steps.append((lambda _: recover(), _RECOVER_EVERY_S, _RECOVER_EVERY_S))
         if self._observer.wanted:
             steps.append((self._observer.observe, OBSERVE_EVERY_S, OBSERVE_EVERY_S))
         self._upkeep = [asyncio.create_task(repeat(self.queue, step, self.event), name="upkeep") for step in steps]

@@ -88,8 +88,8 @@ class RedisBroker(Broker):
     async def put_back(self, queue: Queue, job: SaqJob) -> bool:
         """Release a job; tell whether it was there to be released."""
         ours = cast("SaqRedisQueue", queue)
-        keys: Sequence[str] = (ours.namespace("active"), ours.namespace("queued"))
-        return bool(await cast("Any", ours.redis).eval(scripts.PUT_BACK, 2, *keys, job.id))
+        keys: Sequence[str] = (ours.namespace("active"), ours.namespace("queued"), ours.namespace("taken"))
+        return bool(await cast("Any", ours.redis).eval(scripts.PUT_BACK, 3, *keys, job.id))
 
 
 register_broker(SaqRedisQueue, RedisBroker())

@@ -32,7 +32,9 @@ return 1
 """
 
 PUT_BACK = """
--- KEYS: active list, queued list. ARGV: a job's id. What was aborted meanwhile is in no list and stays so.
+-- KEYS: active list, queued list, who took what. ARGV: a job's id.
+-- What was aborted meanwhile is in no list and stays so.
+redis.call('HDEL', KEYS[3], ARGV[1])
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 redis.call('LPUSH', KEYS[2], ARGV[1])
 return 1
@@ -68,14 +70,14 @@ return taken
 
 TURN = """
 -- What a worker has to tell of its jobs, and the jobs that it gets.
--- KEYS: active list, queued list, incomplete set, then the job of each thing that is told.
+-- KEYS: active list, queued list, incomplete set, who took what, then the job of each thing that is told.
 -- ARGV: how many jobs are taken, now (ms), the worker's id in JSON, how many ids follow that were fetched before,
 -- these; then of each thing that is told: kind, status, payload, number (of `finish`: seconds to live; of `retry`: when
 -- it is due; of `back` and `note`: what is replaced, else nothing is; of `late finish` and the like also its SHA-1).
 -- Returns a list of id, payload and whether it is marked as active, one after the other.
 local active, queued, incomplete = KEYS[1], KEYS[2], KEYS[3]
-local at, ended = 5 + ARGV[4], {}
-for i = 4, #KEYS do
+local at, ended, noted = 5 + ARGV[4], {}, #KEYS > 4 and redis.call('EXISTS', KEYS[4]) == 1
+for i = 5, #KEYS do
   local id, kind, status, payload, number = KEYS[i], ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local told = kind ~= 'note'
   at = at + 4
@@ -112,7 +114,10 @@ for i = 4, #KEYS do
   else
     told = false
   end
-  if told then redis.call('PUBLISH', id, status) end
+  if told then
+    redis.call('PUBLISH', id, status)
+    if noted then redis.call('HDEL', KEYS[4], id) end
+  end
 end
 if ended[1] then redis.call('ZREM', incomplete, unpack(ended)) end
 local ids, rows = {}, {}
@@ -137,6 +142,7 @@ for i, id in ipairs(ids) do
       marks[#marks + 1], marks[#marks + 2] = id, payload
     end
   end
+  if payload and marked == 0 then redis.call('HSET', KEYS[4], id, ARGV[3]) end
   rows[3 * i - 2], rows[3 * i - 1], rows[3 * i] = id, payload, marked
 end
 if marks[1] then redis.call('MSET', unpack(marks)) end

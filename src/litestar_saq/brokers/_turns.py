@@ -114,7 +114,7 @@ class Turns:
     def __init__(self, queue: RedisQueue) -> None:
         self._queue = queue
         self._script = ScriptCall(queue.redis, scripts.TURN)
-        self._keys = [queue.namespace(name) for name in ("active", "queued", "incomplete")]
+        self._keys = [queue.namespace(name) for name in ("active", "queued", "incomplete", "taken")]
         self._told: list[Told] = []
         self._notes = Notes(self._note)
         self._due: dict[str, Noted] = {}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC
+from copy import copy
 from dataclasses import fields
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar, cast
 
 from saq.job import Status
 from saq.queue.base import Queue, logger
 from saq.utils import now
 
+from litestar_saq._metadata import LOSSES, ON_LOSS
 from litestar_saq.jobs import Job
 
 if TYPE_CHECKING:
@@ -104,6 +106,12 @@ class Broker(ABC):  # noqa: B024 - a base to derive from; a foreign queue uses i
         del queue, worker_id
 
 
+def losses_of(job: SaqJob) -> int:
+    """Return how many workers have died while they had a job."""
+    losses = (job.meta or {}).get(LOSSES, 0)
+    return losses if isinstance(losses, int) else 0
+
+
 def is_attempt(stored: SaqJob | None, attempt: tuple[int, int]) -> bool:
     """Tell whether a stored job is this attempt, and not over."""
     running = {Status.ACTIVE, Status.ABORTING}
@@ -117,6 +125,11 @@ def same_attempt(stored: SaqJob, job: SaqJob) -> bool:
 
 class QueueMixin(Queue):
     """Goes before SAQ's queue class: jobs become ours, which show no arguments in logs."""
+
+    on_worker_loss: Literal["retry", "abort"] = "retry"
+    """What becomes of a job whose worker has died, unless the job's metadata says so."""
+    most_losses = 3
+    """How many workers may die while they have a job; then it is given up as one that kills them."""
 
     def deserialize(
         self, payload: dict[str, Any] | str | bytes | None, status: Status | str | None = None
@@ -240,7 +253,28 @@ class QueueMixin(Queue):
             await self.finish(job, Status.ABORTED, error=error)
         return True
 
-    async def _sweep_all(self, found: Sequence[T], sweep: Callable[[T], Awaitable[bool]]) -> list[T]:
+    def count_loss(self, job: Job) -> Job:
+        """Return a job whose worker has died, with that counted."""
+        lost = copy(job)
+        lost.meta = {**(job.meta or {}), LOSSES: losses_of(job) + 1}
+        return lost
+
+    async def settle_loss(self, job: Job) -> None:
+        """Run a job again whose worker has died, or give it up. Its first loss costs no retry that it does not have."""
+        losses = losses_of(job)
+        logger.info("Recovering job %s", job.info())
+        if job.status is Status.ABORTING:
+            await self.finish(job, Status.ABORTED, error=job.error or self.swept_error_message)
+        elif (job.meta or {}).get(ON_LOSS, self.on_worker_loss) == "abort":
+            await self.finish(job, Status.ABORTED, error="its worker has died")
+        elif losses >= self.most_losses:
+            await self.finish(job, Status.FAILED, error=f"given up: {losses} workers have died while they had it")
+        elif job.retryable or losses == 1:
+            await self.retry(job, error=self.swept_error_message)
+        else:
+            await self.finish(job, Status.FAILED, error="its worker has died, and it has no retry left")
+
+    async def sweep_all(self, found: Sequence[T], sweep: Callable[[T], Awaitable[bool]]) -> list[T]:
         """Sweep side by side, as each waits for its worker; return what was swept.
 
         Raises:

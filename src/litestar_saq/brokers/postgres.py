@@ -119,7 +119,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             rows = await (await connection.execute(SQL(statements.LIST_ACTIVE).format(**tables), values)).fetchall()
         jobs = [cast("Job", self.deserialize(payload, status)) for payload, status in rows]
         stuck = [job for job in jobs if job.stuck]
-        return [job.key for job in await self._sweep_all(stuck, lambda job: self.sweep_stuck(job, abort))]
+        return [job.key for job in await self.sweep_all(stuck, lambda job: self.sweep_stuck(job, abort))]
 
     async def _dequeue(self) -> None:
         if self._dequeue_lock.locked():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from contextlib import suppress
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 from saq.job import Status
 from saq.queue.base import logger
 from saq.queue.redis import RedisQueue as SaqRedisQueue
-from saq.utils import now, now_seconds
+from saq.utils import millis, now, now_seconds
 
 from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._batches import MOST
+from litestar_saq.brokers._leases import Leases
+from litestar_saq.brokers._lost import LostJobs
 from litestar_saq.brokers._overview import find_jobs, queue_info, text
 from litestar_saq.brokers._redis_broker import RedisBroker
 from litestar_saq.brokers._results import Results
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
     from saq.job import Job as SaqJob
-    from saq.types import ListenCallback, QueueInfo
+    from saq.types import ListenCallback, QueueInfo, WorkerInfo
 
     from litestar_saq.jobs import Job
 
@@ -36,6 +39,10 @@ __all__ = ("RedisQueue",)
 
 FETCH_GRACE_S = 30.0
 """How long a job may be fetched and not running before it counts as lost by its worker."""
+
+_HUNG_S = 30.0
+"""How long after its job's time a worker may take to end it, before others do."""
+_CLEAN_EACH = 6
 
 
 _Row = tuple[bytes, "bytes | None", int]
@@ -55,8 +62,12 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
 
     def __init__(self, redis: Redis, name: str = "default", **options: Any) -> None:
         super().__init__(redis, name=name, **options)
+        self._told_of = 0
         self._enqueues = Enqueues(self)
         self._results = Results(self)
+        self.leases = Leases(self)
+        """Which workers live."""
+        self._lost = LostJobs(self, self.leases)
         self.turns = Turns(self)
         """What is told of jobs, and asked for."""
 
@@ -121,8 +132,19 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         rows: list[_Row] = await cast("Any", self.redis).eval(
             scripts.LIST_ACTIVE, 3, self._sweep, self._active, self.namespace("fetched"), max(1, int(lock))
         )
-        swept = await self._sweep_all(rows, lambda row: self._sweep_row(row, abort))
+        living, _ = await self.leases.workers() if rows else (frozenset(), None)
+        swept = await self.sweep_all(rows, lambda row: self._sweep_row(row, living, abort))
         return [text(job_id) for job_id, _, _ in swept]
+
+    async def recover(self) -> list[str]:
+        """Put back, or give up, the jobs of workers that have died, whatever their time-outs.
+
+        A worker of ours counts as dead where it has given no sign of life for `LEASE_S`; one of SAQ's never does.
+
+        Returns:
+            The ids of the jobs.
+        """
+        return await self._lost.recover()
 
     async def map(
         self,
@@ -233,7 +255,17 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         logger.info("Enqueuing %d jobs in queue %s", len(batch) - stored.count(None), self.name)
         return stored
 
-    async def _sweep_row(self, row: _Row, abort: float) -> bool:
+    async def write_worker_info(self, worker_id: str, info: WorkerInfo, ttl: int) -> None:
+        """Write what a worker tells of itself (SAQ's `Queue.write_worker_info`); at times what is over goes."""
+        key, stats = self.namespace(f"worker_info:{worker_id}"), self.namespace("stats")
+        self._told_of = (self._told_of + 1) % _CLEAN_EACH
+        async with self.redis.pipeline(transaction=False) as pipe:
+            told = cast("Any", pipe).setex(key, ttl, json.dumps(info)).zadd(stats, {key: now() + millis(ttl)})
+            if self._told_of == 1:
+                told = told.zremrangebyscore(stats, 0, now()).expire(stats, ttl * _CLEAN_EACH * 2)
+            await told.execute()
+
+    async def _sweep_row(self, row: _Row, living: frozenset[str], abort: float) -> bool:
         job_id, payload, age_ms = row
         job = self.deserialize(payload)
         if job is None:
@@ -241,8 +273,8 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             logger.info("Sweeping missing job %s", text(job_id))
             return True
         if job.status == Status.QUEUED:
-            return age_ms >= FETCH_GRACE_S * 1000 and await self._put_back(job)
-        if job.status in {Status.ACTIVE, Status.ABORTING} and not job.stuck and not _is_left(job, age_ms):
+            return age_ms >= FETCH_GRACE_S * 1000 and await self._put_back(job, living)
+        if job.status in {Status.ACTIVE, Status.ABORTING} and not _is_overdue(job, age_ms, living):
             return False
         if job.status not in {Status.ACTIVE, Status.ABORTING}:
             # Finished between the listing and now, or by a worker that died half-way.
@@ -253,9 +285,8 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         return await self.sweep_stuck(job, abort)
 
     def _is_lost(self, stored: Job, listed: Job) -> bool:
-        # An ABORTING one that is not stuck was listed for its age.
-        left = listed.status is Status.ABORTING and (stored.status, stored.touched) == (listed.status, listed.touched)
-        return stored.stuck or left
+        # It was listed for its age, or by our clock and that of its worker; either way it is as it was.
+        return (stored.status, stored.attempts, stored.touched) == (listed.status, listed.attempts, listed.touched)
 
     async def _abort_swept(self, job: Job, error: str) -> bool:
         # SAQ's `abort` takes the job out of the active list, where no other sweep finds it if this one is cut off.
@@ -276,7 +307,9 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             return False
         return bool(await redis.eval(scripts.REPLACE_SAME, 1, job.id, payload, self.serialize(job)))
 
-    async def _put_back(self, job: Job) -> bool:
+    async def _put_back(self, job: Job, living: frozenset[str]) -> bool:
+        if (await self._lost.takers([job.id])).get(job.id) in living:
+            return False  # its event loop is busy
         released = await RedisBroker().put_back(self, job)
         if released:
             logger.info("Sweeping job that was fetched and never started %s", job.info())
@@ -287,9 +320,17 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             await cast("Any", pipe).lrem(self._active, 0, job_id).zrem(self._incomplete, job_id).execute()
 
 
-def _is_left(job: Job, age_ms: int) -> bool:
-    """Tell whether an abort was begun and not ended, by a worker or a sweep that is gone."""
-    return job.status is Status.ABORTING and age_ms >= FETCH_GRACE_S * 1000
+def _is_overdue(job: Job, age_ms: int, living: frozenset[str]) -> bool:
+    """Tell whether a job is stuck, or an abort of it was begun and not ended by a worker or a sweep that is gone.
+
+    A worker that lives keeps its jobs' time-outs itself. Its clock may be another than ours, so that of Redis counts.
+    """
+    if job.status is Status.ABORTING and age_ms >= FETCH_GRACE_S * 1000:
+        return True
+    if job.worker_id not in living:
+        return job.stuck
+    beats = job.heartbeat and age_ms >= millis(job.heartbeat)
+    return bool(beats or (job.timeout and age_ms >= millis(job.timeout + _HUNG_S)))
 
 
 def _add(stored: list[Job | None], batch: list[Job], taken: list[bool]) -> None:

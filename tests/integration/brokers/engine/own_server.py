@@ -28,14 +28,17 @@ async def stored(queue: RedisQueue, key: str) -> dict[str, Any]:
     return dict(json.loads(await queue.redis.get(queue.job_id(key))))
 
 
-async def take(queue: RedisQueue, count: int = 1) -> list[tuple[Any, Any, bool]]:
+async def take(queue: RedisQueue, count: int = 1, worker_id: str = "w") -> list[tuple[Any, Any, bool]]:
     """Take jobs as a worker does, without one."""
     from litestar_saq.brokers._turns import Demand
 
     got: asyncio.Future[list[tuple[Any, Any, bool]]] = asyncio.get_running_loop().create_future()
     wanted = iter([count])
     queue.turns.demand = Demand(
-        '"w"', lambda: next(wanted, 0), lambda rows, _: got.set_result(rows), lambda error, _: got.set_exception(error)
+        json.dumps(worker_id),
+        lambda: next(wanted, 0),
+        lambda rows, _: got.set_result(rows),
+        lambda error, _: got.set_exception(error),
     )
     queue.turns.turn()
     rows = await asyncio.wait_for(got, 10)

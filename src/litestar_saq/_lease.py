@@ -1,0 +1,125 @@
+"""A worker's sign of life at the broker: when it ends, others take its jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from litestar_saq.telemetry import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from saq.queue.base import Queue
+
+__all__ = ("LEASE_S", "Keeper", "Lease", "Leases")
+
+logger = logging.getLogger(__name__)
+
+LEASE_S = 10.0
+"""How long a worker counts as living after its last sign."""
+_EVERY_S = 3.0
+_AGAIN_S = 1.0
+_ANSWER_S = 2.0
+
+
+class Keeper(Protocol):
+    """Keeps a lease from a thread."""
+
+    def hold(self) -> None:
+        """Take or keep it."""
+
+    def close(self) -> None:
+        """Need it no more."""
+
+
+class Leases(Protocol):
+    """The leases of a queue's workers."""
+
+    def keeper(self, worker_id: str) -> Keeper | None:
+        """Return what keeps a worker's lease in a thread, where that can be."""
+
+    async def hold(self, worker_id: str) -> None:
+        """Take or keep a worker's lease."""
+
+    async def let_go(self, worker_id: str) -> None:
+        """End the lease of a worker that has no jobs any more."""
+
+
+class Lease:
+    """The lease of one worker, kept by a thread: an event loop that is busy is not dead.
+
+    Args:
+        queue: whose worker it is.
+        leases: the queue's leases.
+        worker_id: the worker.
+    """
+
+    def __init__(self, queue: Queue, leases: Leases, worker_id: str) -> None:
+        self._queue, self._leases, self._worker_id = queue, leases, worker_id
+        self._held = time.monotonic()
+        self._ending = threading.Event()
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether it may be over, and the jobs somebody else's."""
+        return time.monotonic() - self._held > LEASE_S
+
+    @contextlib.asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Keep it inside."""
+        await self._hold()
+        keeper = self._leases.keeper(self._worker_id)
+        if keeper is None:
+            beats = asyncio.create_task(self._beat())
+            try:
+                yield
+            finally:
+                beats.cancel()
+                await asyncio.wait({beats})
+            return
+        thread = threading.Thread(target=self._keep, args=(keeper,), name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ending.set()
+            # A sign that is under way would come after the end of the lease.
+            await asyncio.to_thread(thread.join, _ANSWER_S)
+
+    async def end(self) -> None:
+        """End it, where no job is left."""
+        with contextlib.suppress(Exception), quiet(self._queue):
+            async with asyncio.timeout(_ANSWER_S):
+                await self._leases.let_go(self._worker_id)
+
+    def _keep(self, keeper: Keeper) -> None:
+        while not self._ending.is_set():
+            at, every_s = time.monotonic(), _EVERY_S
+            try:
+                keeper.hold()
+                self._held = at
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                logger.debug("No sign of life of worker %s: %s", self._worker_id, type(error).__name__)
+                every_s = _AGAIN_S
+            self._ending.wait(every_s)
+        keeper.close()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            await self._hold()
+
+    async def _hold(self) -> None:
+        at = time.monotonic()
+        try:
+            with quiet(self._queue):
+                async with asyncio.timeout(_ANSWER_S):
+                    await self._leases.hold(self._worker_id)
+            self._held = at
+        except Exception as error:  # noqa: BLE001 - the broker is away, which is told elsewhere
+            logger.debug("No sign of life of worker %s: %s", self._worker_id, type(error).__name__)

@@ -1,0 +1,111 @@
+"""Which workers of a queue in Redis live, by Redis' own clock.
+
+saq:Q:lease:ID  ends by itself: the lease of a worker
+saq:Q:leased    set: the workers that have, or had, one
+saq:Q:taken     hash: of jobs that were taken and have no worker in what is stored of them, who took them
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from redis import Connection, ConnectionPool, Redis, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import Connection as AsyncConnection
+from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
+from redis.asyncio.connection import UnixDomainSocketConnection as AsyncUnixDomainSocketConnection
+
+from litestar_saq._lease import LEASE_S
+from litestar_saq.brokers._overview import text
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis as AsyncRedis
+
+    from litestar_saq.brokers.redis import RedisQueue
+
+__all__ = ("Leases", "RedisKeeper")
+
+_ANSWER_S = 2.0
+_KINDS: tuple[tuple[Any, Any], ...] = (
+    (AsyncSSLConnection, SSLConnection),
+    (AsyncUnixDomainSocketConnection, UnixDomainSocketConnection),
+    (AsyncConnection, Connection),
+)
+_SAME = ("host", "port", "path", "db", "username", "password", "credential_provider", "protocol")
+"""Options of connections that mean the same in a thread; those that begin with `ssl_` do, too."""
+
+
+class Leases:
+    """The leases of a queue's workers."""
+
+    def __init__(self, queue: RedisQueue) -> None:
+        self._queue = queue
+        self._leased = queue.namespace("leased")
+
+    def name(self, worker_id: str) -> str:
+        """Return the key of a worker's lease."""
+        return self._queue.namespace(f"lease:{worker_id}")
+
+    def keeper(self, worker_id: str) -> RedisKeeper | None:
+        """Return what keeps a worker's lease in a thread; None where the client is of a kind that has no like there."""
+        client = _client_of_a_thread(self._queue.redis)
+        return RedisKeeper(client, self.name(worker_id), self._leased, worker_id) if client is not None else None
+
+    async def hold(self, worker_id: str) -> None:
+        """Take or keep a worker's lease."""
+        redis = cast("Any", self._queue.redis)
+        async with redis.pipeline(transaction=True) as pipe:
+            await pipe.sadd(self._leased, worker_id).set(self.name(worker_id), 1, px=int(LEASE_S * 1000)).execute()
+
+    async def let_go(self, worker_id: str) -> None:
+        """End the lease of a worker that has no jobs any more."""
+        redis = cast("Any", self._queue.redis)
+        async with redis.pipeline(transaction=True) as pipe:
+            await pipe.delete(self.name(worker_id)).srem(self._leased, worker_id).execute()
+
+    async def workers(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the workers that have a lease, and those whose lease is over."""
+        redis = cast("Any", self._queue.redis)
+        workers = [text(worker_id) for worker_id in await redis.smembers(self._leased)]
+        held = await redis.mget([self.name(worker_id) for worker_id in workers]) if workers else ()
+        living = frozenset(worker_id for worker_id, lease in zip(workers, held, strict=True) if lease is not None)
+        return living, frozenset(workers) - living
+
+    async def forget(self, workers: frozenset[str]) -> None:
+        """Forget workers whose jobs are dealt with; one that lives after all makes itself known again."""
+        await cast("Any", self._queue.redis).srem(self._leased, *workers)
+
+
+class RedisKeeper:
+    """Keeps a lease over a connection of its own, whose commands block.
+
+    Args:
+        client: the client.
+        lease: the lease's key.
+        leased: the key of the set of those who have one.
+        worker_id: whose it is.
+    """
+
+    def __init__(self, client: Redis, lease: str, leased: str, worker_id: str) -> None:
+        self._client: Any = client
+        self._lease, self._leased, self._worker_id = lease, leased, worker_id
+
+    def hold(self) -> None:
+        """Take or keep the lease."""
+        if self._client.set(self._lease, 1, px=int(LEASE_S * 1000), get=True) is None:
+            # It is new, or was over, and then somebody may have forgotten us.
+            self._client.sadd(self._leased, self._worker_id)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.connection_pool.disconnect()
+
+
+def _client_of_a_thread(redis: AsyncRedis) -> Redis | None:
+    pool = redis.connection_pool
+    options = pool.connection_kwargs
+    kind = next((ours for theirs, ours in _KINDS if issubclass(pool.connection_class, theirs)), None)
+    if kind is None or not ({"host", "path"} & set(options)):  # a sentinel's pool has neither
+        return None
+    same = {name: value for name, value in options.items() if name in _SAME or name.startswith("ssl_")}
+    same |= {"socket_timeout": _ANSWER_S, "socket_connect_timeout": _ANSWER_S}
+    return Redis(connection_pool=ConnectionPool(connection_class=kind, max_connections=1, **cast("Any", same)))

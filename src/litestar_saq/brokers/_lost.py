@@ -1,0 +1,89 @@
+"""The jobs of workers in Redis that are gone: back in the queue, whatever their time-outs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+from saq.job import Status
+
+from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers._overview import text
+from litestar_saq.brokers._redis_broker import RedisBroker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from litestar_saq.brokers._leases import Leases
+    from litestar_saq.brokers.redis import RedisQueue
+    from litestar_saq.jobs import Job
+
+__all__ = ("LostJobs",)
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 3.0
+"""One worker looks, and the others not again for as long."""
+
+
+class LostJobs:
+    """Finds them.
+
+    Args:
+        queue: the queue.
+        leases: its workers' leases; a worker that never had one, as SAQ's own, is left alone.
+    """
+
+    def __init__(self, queue: RedisQueue, leases: Leases) -> None:
+        self._queue, self._leases = queue, leases
+        self._active = queue.namespace("active")
+
+    async def takers(self, job_ids: Iterable[str]) -> dict[str, str]:
+        """Return who took jobs that have no worker in what is stored of them."""
+        ids = list(job_ids)
+        found = await cast("Any", self._queue.redis).hmget(self._queue.namespace("taken"), ids) if ids else ()
+        return {job_id: json.loads(taker) for job_id, taker in zip(ids, found, strict=True) if taker is not None}
+
+    async def recover(self) -> list[str]:
+        """Put them back, or give them up; return their ids."""
+        redis = cast("Any", self._queue.redis)
+        if not await redis.llen(self._active):
+            return []
+        if not await redis.set(self._queue.namespace("recover"), 1, nx=True, px=int(_LOOK_S * 1000)):
+            return []
+        _, gone = await self._leases.workers()
+        if not gone:
+            return []
+        ids = [text(job_id) for job_id in await redis.lrange(self._active, 0, -1)]
+        payloads = await redis.mget(ids) if ids else ()
+        takers = await self.takers(ids)
+        found = [
+            (job_id, payload, job)
+            for job_id, payload in zip(ids, payloads, strict=True)
+            if (job := self._read(job_id, payload)) is not None
+            and (takers.get(job_id) if job.status is Status.QUEUED else job.worker_id) in gone
+        ]
+        recovered = await self._queue.sweep_all(found, self._recover)
+        await self._leases.forget(gone)
+        return [job_id for job_id, _, _ in recovered]
+
+    def _read(self, job_id: str, payload: bytes | None) -> Job | None:
+        try:
+            return self._queue.deserialize(payload)
+        except Exception as error:  # noqa: BLE001 - the sweep tells of it, too; the others must come through
+            logger.warning("A job can't be read: %s: %s", job_id, type(error).__name__)
+            return None
+
+    async def _recover(self, found: tuple[str, bytes, Job]) -> bool:
+        _, payload, job = found
+        if job.status is Status.QUEUED:
+            return await RedisBroker().put_back(self._queue, job)
+        if job.status not in {Status.ACTIVE, Status.ABORTING}:
+            return False
+        lost = self._queue.count_loss(job)
+        redis = cast("Any", self._queue.redis)
+        if not await redis.eval(scripts.REPLACE_SAME, 1, job.id, payload, self._queue.serialize(lost)):
+            return False  # whoever has written it lives, or has dealt with it
+        await self._queue.settle_loss(lost)
+        return True

@@ -1,0 +1,154 @@
+"""The jobs of a worker that dies go to the others, whatever their time-outs; those of one that lives never do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from saq.job import Status
+from saq.queue.redis import RedisQueue as SaqRedisQueue
+
+from litestar_saq import Worker
+from litestar_saq.brokers import redis as brokers_redis
+from litestar_saq.brokers.redis import RedisQueue
+from tests.integration.brokers.engine.own_server import stored, take
+
+
+async def take_as(queue: RedisQueue, worker_id: str, *keys: str, **options: Any) -> None:
+    """Take jobs as a worker that dies then."""
+    for key in keys:
+        assert await queue.enqueue("f", key=key, **options)
+    await queue.leases.hold(worker_id)
+    assert len(await take(queue, len(keys), worker_id)) == len(keys)
+
+
+async def let_lapse(queue: RedisQueue, worker_id: str) -> None:
+    await queue.redis.delete(queue.leases.name(worker_id))
+
+
+async def recover(queue: RedisQueue) -> list[str]:
+    await queue.redis.delete(queue.namespace("recover"))
+    return await queue.recover()
+
+
+async def test_jobs_of_a_dead_worker_are_queued_again(queue: RedisQueue) -> None:
+    await take_as(queue, "w", "a", "b", timeout=0)
+    assert await recover(queue) == []
+    await let_lapse(queue, "w")
+    assert set(await recover(queue)) == {queue.job_id("a"), queue.job_id("b")}
+    assert (await queue.count("queued"), await queue.count("active")) == (2, 0)
+    job = await queue.job("a")
+    assert job
+    assert (job.status, job.attempts) == (Status.QUEUED, 1)
+    assert await recover(queue) == []
+
+
+async def test_a_job_that_a_dead_worker_had_only_taken_costs_nothing(queue: RedisQueue) -> None:
+    # Of one that was retried, nothing is written when it is taken.
+    await queue.enqueue("f", key="k", retries=3)
+    job = await queue.dequeue(timeout=5)
+    assert job
+    job.attempts = 1
+    await job.retry("again")
+    await queue.leases.hold("w")
+    assert await take(queue, 1, "w")
+    assert (await stored(queue, "k"))["status"] == "queued"
+    await let_lapse(queue, "w")
+    assert await recover(queue) == [queue.job_id("k")]
+    again = await queue.job("k")
+    assert again
+    assert (again.attempts, await queue.count("queued"), await queue.count("active")) == (1, 1, 0)
+    assert not await queue.redis.exists(queue.namespace("taken"))
+
+
+async def test_jobs_of_stock_workers_are_left_alone(queue: RedisQueue, url: str) -> None:
+    await queue.enqueue("f", key="k", timeout=0)
+    stock = SaqRedisQueue.from_url(url, name=queue.name)
+    job = await stock.dequeue(timeout=5)
+    assert job
+    job.worker_id, job.attempts = "stock", 1
+    await job.update(status=Status.ACTIVE)
+    await stock.disconnect()
+    await take_as(queue, "w", "ours")
+    await let_lapse(queue, "w")
+    assert await recover(queue) == [queue.job_id("ours")]
+    assert (await stored(queue, "k"))["status"] == "active"
+
+
+async def test_a_job_that_kills_its_workers_is_given_up(queue: RedisQueue) -> None:
+    await queue.enqueue("f", key="k", retries=10)
+    for worker_id in ("w1", "w2", "w3"):
+        await queue.leases.hold(worker_id)
+        ((_, payload, _),) = await take(queue, 1, worker_id)
+        job = queue.deserialize(payload)
+        assert job
+        job.worker_id, job.attempts = worker_id, job.attempts or 1
+        await job.update(status=Status.ACTIVE)
+        await let_lapse(queue, worker_id)
+        assert await recover(queue) == [queue.job_id("k")]
+    ended = await queue.job("k")
+    assert ended
+    assert (ended.status, ended.error) == (Status.FAILED, "given up: 3 workers have died while they had it")
+
+
+@pytest.mark.parametrize(("meta", "status"), [({}, Status.QUEUED), ({"on_worker_loss": "abort"}, Status.ABORTED)])
+async def test_what_a_loss_means_is_the_job_s_to_say(queue: RedisQueue, meta: dict[str, Any], status: Status) -> None:
+    await take_as(queue, "w", "k", meta=meta)
+    await let_lapse(queue, "w")
+    await recover(queue)
+    job = await queue.job("k")
+    assert job
+    assert job.status is status
+
+
+async def test_a_job_with_no_retry_left_is_run_once_more(queue: RedisQueue) -> None:
+    await take_as(queue, "w", "k", retries=1)
+    await let_lapse(queue, "w")
+    await recover(queue)
+    runs = []
+
+    async def f(ctx: Any) -> None:
+        runs.append(ctx["job"].attempts)
+
+    worker = Worker(queue, [("f", f)])
+    worker.start_in_background()
+    job = await queue.job("k")
+    assert job
+    await job.refresh(until_complete=20)
+    await worker.stop_in_background()
+    assert (job.status, runs) == (Status.COMPLETE, [2])
+
+
+async def test_a_worker_has_a_lease_for_as_long_as_it_runs(queue: RedisQueue) -> None:
+    worker = Worker(queue, [("f", asyncio.sleep)], id="w")
+    worker.start_in_background()
+    async with asyncio.timeout(20):
+        while (await queue.leases.workers())[0] != {"w"}:
+            await asyncio.sleep(0.02)
+    await worker.stop_in_background()
+    assert await queue.leases.workers() == (frozenset(), frozenset())
+
+
+async def test_what_a_living_worker_has_taken_is_never_swept(
+    queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brokers_redis, "FETCH_GRACE_S", 0.0)
+    await queue.enqueue("f", key="taken", retries=3)
+    job = await queue.dequeue(timeout=5)
+    assert job
+    job.attempts = 1
+    await job.retry("again")
+    await queue.leases.hold("w")
+    assert await take(queue, 1, "w")
+    # By the clock of another machine it is overdue by a minute.
+    await take_as(queue, "w", "runs", timeout=1, heartbeat=60)
+    runs = await stored(queue, "runs")
+    runs["started"] -= 120_000
+    runs["touched"] -= 120_000
+    await queue.redis.set(queue.job_id("runs"), json.dumps(runs))
+    for _ in range(2):
+        await queue.redis.delete(queue.namespace("sweep"))
+        assert await queue.sweep(lock=60, abort=0.01) == []
+    assert await queue.count("active") == 2
