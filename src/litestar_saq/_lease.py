@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from litestar_saq._fetcher import pause
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ LEASE_S = 10.0
 _EVERY_S = 3.0
 _AGAIN_S = 1.0
 _ANSWER_S = 2.0
+_LOOK_S = 0.5
 
 
 class Keeper(Protocol):
@@ -45,6 +47,9 @@ class Leases(Protocol):
 
     async def hold(self, worker_id: str) -> None:
         """Take or keep a worker's lease."""
+
+    async def succeed(self, worker_id: str) -> bool:
+        """Take the jobs of an earlier worker of this id from it, if its lease is over; tell whether it is."""
 
     async def let_go(self, worker_id: str) -> None:
         """End the lease of a worker that has no jobs any more."""
@@ -72,6 +77,7 @@ class Lease:
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Keep it inside."""
+        self._held = time.monotonic()
         await self._hold()
         keeper = self._leases.keeper(self._worker_id)
         if keeper is None:
@@ -90,6 +96,26 @@ class Lease:
             self._ending.set()
             # A sign that is under way would come after the end of the lease.
             await asyncio.to_thread(thread.join, _ANSWER_S)
+
+    async def succeed(self, ending: asyncio.Event) -> bool:
+        """Wait until the lease of an earlier worker of the same id is over, and its jobs are back.
+
+        Returns:
+            Whether that is so; else there is another one now.
+        """
+        deadline = time.monotonic() + LEASE_S + _ANSWER_S
+        while not ending.is_set():
+            try:
+                with quiet(self._queue):
+                    if await self._leases.succeed(self._worker_id):
+                        return True
+            except Exception as error:  # noqa: BLE001 - the broker is away, which is told elsewhere
+                logger.debug("The jobs of an earlier worker %s: %s", self._worker_id, type(error).__name__)
+            if time.monotonic() > deadline:
+                logger.warning("Another worker has the id %r too: their jobs are as safe as SAQ's", self._worker_id)
+                return False
+            await pause(_LOOK_S, ending)
+        return False
 
     async def end(self) -> None:
         """End it, where no job is left."""

@@ -82,6 +82,7 @@ class Worker(SaqWorker[Context]):
         **options: Any,
     ) -> None:
         super().__init__(queue, functions, cron_jobs=cron_jobs, **options)
+        self._id_is_set = options.get("id") is not None
         self._hook_pool, self.pool = self.pool, cast("ThreadPoolExecutor", JobThreads())
         self.separate_process = separate_process
         self.multiprocessing_mode = multiprocessing_mode
@@ -180,7 +181,9 @@ class Worker(SaqWorker[Context]):
     @contextlib.asynccontextmanager
     async def _leased(self) -> AsyncIterator[None]:
         """Have a lease inside, where the broker knows of leases."""
-        if self._lease is None:
+        # One whose id is set may be the successor of one that was killed, and has to be told from it.
+        if self._lease is None or (self._id_is_set and not await self._lease.succeed(self.event)):
+            self._lease = None
             yield
             return
         async with self._lease.kept():

@@ -56,6 +56,13 @@ class Leases:
         async with redis.pipeline(transaction=True) as pipe:
             await pipe.sadd(self._leased, worker_id).set(self.name(worker_id), 1, px=int(LEASE_S * 1000)).execute()
 
+    async def succeed(self, worker_id: str) -> bool:
+        """Take the jobs of an earlier worker of this id from it, if its lease is over; tell whether it is."""
+        if await cast("Any", self._queue.redis).exists(self.name(worker_id)):
+            return False
+        await self._queue.recover_from(frozenset({worker_id}))
+        return True
+
     async def let_go(self, worker_id: str) -> None:
         """End the lease of a worker that has no jobs any more."""
         redis = cast("Any", self._queue.redis)

@@ -53,8 +53,11 @@ class LostJobs:
         if not await redis.set(self._queue.namespace("recover"), 1, nx=True, px=int(_LOOK_S * 1000)):
             return []
         _, gone = await self._leases.workers()
-        if not gone:
-            return []
+        return await self.recover_from(gone) if gone else []
+
+    async def recover_from(self, gone: frozenset[str]) -> list[str]:
+        """Put back, or give up, the jobs of workers that are known to be gone; return their ids."""
+        redis = cast("Any", self._queue.redis)
         ids = [text(job_id) for job_id in await redis.lrange(self._active, 0, -1)]
         payloads = await redis.mget(ids) if ids else ()
         takers = await self.takers(ids)

@@ -146,6 +146,10 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         """
         return await self._lost.recover()
 
+    async def recover_from(self, workers: frozenset[str]) -> list[str]:
+        """Put back, or give up, the jobs of workers that are known to be gone; return their ids."""
+        return await self._lost.recover_from(workers)
+
     async def map(
         self,
         job_or_func: str | SaqJob,

@@ -10,10 +10,15 @@ import pytest
 from saq.job import Status
 from saq.queue.redis import RedisQueue as SaqRedisQueue
 
-from litestar_saq import Worker
+from litestar_saq import Worker, _lease
+from litestar_saq.brokers import _leases
 from litestar_saq.brokers import redis as brokers_redis
 from litestar_saq.brokers.redis import RedisQueue
 from tests.integration.brokers.engine.own_server import stored, take
+
+
+async def nothing(_ctx: Any) -> None:
+    pass
 
 
 async def take_as(queue: RedisQueue, worker_id: str, *keys: str, **options: Any) -> None:
@@ -152,3 +157,30 @@ async def test_what_a_living_worker_has_taken_is_never_swept(
         await queue.redis.delete(queue.namespace("sweep"))
         assert await queue.sweep(lock=60, abort=0.01) == []
     assert await queue.count("active") == 2
+
+
+async def test_a_worker_with_the_id_of_a_killed_one_takes_its_jobs_first(
+    queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_leases, "LEASE_S", 1.0)
+    await take_as(queue, "w", "k", timeout=0)
+    worker = Worker(queue, [("f", nothing)], id="w")
+    worker.start_in_background()
+    job = await queue.job("k")
+    assert job
+    await job.refresh(until_complete=20)
+    assert (job.status, job.attempts) == (Status.COMPLETE, 2)
+    await worker.stop_in_background()
+
+
+async def test_two_workers_of_one_id_go_without_a_lease(
+    queue: RedisQueue, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_lease, "LEASE_S", 0.2)
+    await queue.leases.hold("w")
+    worker = Worker(queue, [("f", nothing)], id="w")
+    worker.start_in_background()
+    assert await queue.apply("f", timeout=20) is None
+    assert "Another worker has the id 'w' too" in caplog.text
+    await worker.stop_in_background()
+    assert (await queue.leases.workers())[0] == {"w"}
