@@ -100,6 +100,26 @@ WHERE held.stats = excluded.stats OR held.expire_at <= %(now)s
 RETURNING 1
 """
 
+HOLD = """
+INSERT INTO {stats} (worker_id, stats, expire_at, queue_key)
+VALUES (
+  %(queue)s || ':' || %(worker_id)s,
+  jsonb_build_object('worker', %(worker_id)s::text, 'until', extract(epoch FROM clock_timestamp()) + %(ttl)s),
+  extract(epoch FROM clock_timestamp())::bigint + 86400,
+  %(queue)s
+)
+ON CONFLICT (worker_id) DO UPDATE SET stats = excluded.stats, expire_at = excluded.expire_at
+"""
+
+LIST_LEASES = """
+SELECT stats ->> 'worker', (stats ->> 'until')::double precision > extract(epoch FROM clock_timestamp())
+FROM {stats} WHERE queue_key = %(queue)s
+"""
+
+FORGET_LEASES = "DELETE FROM {stats} WHERE queue_key = %(queue)s AND stats ->> 'worker' = ANY(%(workers)s)"
+
+REPLACE_SAME = "UPDATE {jobs} SET job = %(job)s WHERE key = %(key)s AND job = %(held)s AND status = %(status)s"
+
 OLDEST = """
 SELECT min(scheduled) FROM {jobs} WHERE queue = %(queue)s AND status = 'queued' AND scheduled <= %(now)s
 """

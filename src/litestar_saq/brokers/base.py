@@ -26,6 +26,9 @@ __all__ = ("Address", "Broker", "QueueMixin", "broker_of", "register_broker")
 
 T = TypeVar("T")
 
+GRACE_S = 30.0
+"""How long a job may be fetched and not running before it counts as lost by its worker, an abort may take, and a worker
+may take to end a job after its time, before others do."""
 _SWEEPS_AT_ONCE = 100
 
 
@@ -104,6 +107,23 @@ class Broker(ABC):  # noqa: B024 - a base to derive from; a foreign queue uses i
     async def forget_worker(self, queue: Queue, worker_id: str) -> None:
         """Make the broker forget a worker that has ended; here it does so by itself, when the worker's time is up."""
         del queue, worker_id
+
+
+def is_overdue(job: Job, age_s: float, living: frozenset[str]) -> bool:
+    """Tell whether a job is stuck, or an abort of it was begun and not ended by a worker or a sweep that is gone.
+
+    A worker that lives keeps its jobs' time-outs itself. Its clock may be another than ours, so the broker's counts.
+
+    Args:
+        job: the job, as it is stored.
+        age_s: for how many seconds it has been so.
+        living: the workers that have a lease.
+    """
+    if job.status is Status.ABORTING and age_s >= GRACE_S:
+        return True
+    if job.worker_id not in living:
+        return job.stuck
+    return bool((job.heartbeat and age_s >= job.heartbeat) or (job.timeout and age_s >= job.timeout + GRACE_S))
 
 
 def losses_of(job: SaqJob) -> int:
@@ -292,9 +312,8 @@ class QueueMixin(Queue):
         return [one for one, swept in zip(found, outcomes, strict=True) if swept]
 
     def _is_lost(self, stored: Job, listed: Job) -> bool:
-        """Tell whether a job that was listed as lost still is."""
-        del listed
-        return stored.stuck
+        """Tell whether a job that was listed as lost still is: nobody has written it since."""
+        return (stored.status, stored.attempts, stored.touched) == (listed.status, listed.attempts, listed.touched)
 
     async def _abort_swept(self, job: Job, error: str) -> bool:
         """Tell the worker of a stuck job to abort it; return false where somebody else has the job by now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from psycopg import OperationalError
@@ -19,8 +20,9 @@ from saq.utils import now, now_seconds
 
 from litestar_saq.brokers import _statements as statements
 from litestar_saq.brokers._batches import MOST
+from litestar_saq.brokers._row_leases import RowLeases
 from litestar_saq.brokers._rows import KEEPS, Rows
-from litestar_saq.brokers.base import Address, Broker, QueueMixin, is_attempt, register_broker, same_attempt
+from litestar_saq.brokers.base import Address, Broker, QueueMixin, is_attempt, is_overdue, register_broker, same_attempt
 from litestar_saq.jobs import mark_begun, mark_expected, pop_begun
 
 if TYPE_CHECKING:
@@ -51,6 +53,10 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         super().__init__(cast("Any", pool), **options)
         self._reopen = False
         self._rows = Rows(self)
+        self._seen: dict[tuple[bytes, str], float] = {}
+        """What is stored of the jobs that run, and since when a sweep has seen it so."""
+        self.leases = RowLeases(self)
+        """Which workers live."""
         self.takers: list[str] = []
         """The ids of the workers here that take jobs."""
 
@@ -117,9 +123,54 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             for statement in (statements.EXPIRE_JOBS, statements.EXPIRE_STATS):
                 await connection.execute(SQL(statement).format(**tables), values)
             rows = await (await connection.execute(SQL(statements.LIST_ACTIVE).format(**tables), values)).fetchall()
-        jobs = [cast("Job", self.deserialize(payload, status)) for payload, status in rows]
-        stuck = [job for job in jobs if job.stuck]
+        living, _ = await self.leases.workers() if rows else (frozenset(), None)
+        stuck = [job for job, age_s in self._aged(rows) if is_overdue(job, age_s, living)]
         return [job.key for job in await self.sweep_all(stuck, lambda job: self.sweep_stuck(job, abort))]
+
+    def _aged(self, rows: list[tuple[bytes, str]]) -> list[tuple[Job, float]]:
+        """Return the jobs, and for how long each has been as it is: who sweeps once goes on sweeping."""
+        at, before, self._seen = time.monotonic(), self._seen, {}
+        for payload, status in rows:
+            key = bytes(payload), status
+            self._seen[key] = before.get(key, at)
+        jobs = [(self.deserialize(*row), at - self._seen[bytes(row[0]), row[1]]) for row in rows]
+        return [(job, age_s) for job, age_s in jobs if job is not None]
+
+    async def recover(self) -> list[str]:
+        """Put back, or give up, the jobs of workers that have died, whatever their time-outs.
+
+        A worker of ours counts as dead where it has given no sign of life for `LEASE_S`; one of SAQ's never does.
+
+        Returns:
+            The keys of the jobs.
+        """
+        _, gone = await self.leases.workers()
+        return await self.recover_from(gone) if gone else []
+
+    async def recover_from(self, workers: frozenset[str]) -> list[str]:
+        """Put back, or give up, the jobs of workers that are known to be gone; return their keys."""
+        async with self.pool.connection() as connection:
+            statement = SQL(statements.LIST_ACTIVE).format(jobs=self.jobs_table)
+            rows = await (await connection.execute(statement, {"queue": self.name})).fetchall()
+        found = [
+            (bytes(payload), job)
+            for payload, status in rows
+            if (job := self.deserialize(payload, status)) is not None and job.worker_id in workers
+        ]
+        recovered = await self.sweep_all(found, self._recover)
+        await self.leases.forget(workers)
+        return [job.key for _, job in recovered]
+
+    async def _recover(self, found: tuple[bytes, Job]) -> bool:
+        held, job = found
+        lost = self.count_loss(job)
+        values = {"key": job.key, "held": held, "job": self.serialize(lost), "status": Status(job.status).value}
+        async with self.pool.connection() as connection:
+            done = await connection.execute(SQL(statements.REPLACE_SAME).format(jobs=self.jobs_table), values)
+        if not done.rowcount:
+            return False  # whoever has written it lives, or has dealt with it
+        await self.settle_loss(lost)
+        return True
 
     async def _dequeue(self) -> None:
         if self._dequeue_lock.locked():

@@ -23,7 +23,7 @@ from litestar_saq.brokers._redis_broker import RedisBroker
 from litestar_saq.brokers._results import Results
 from litestar_saq.brokers._turns import Enqueues, Turns
 from litestar_saq.brokers._waiting import listen, map_jobs
-from litestar_saq.brokers.base import QueueMixin
+from litestar_saq.brokers.base import GRACE_S, QueueMixin, is_overdue
 from litestar_saq.jobs import make_key
 
 if TYPE_CHECKING:
@@ -37,11 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ("RedisQueue",)
 
-FETCH_GRACE_S = 30.0
-"""How long a job may be fetched and not running before it counts as lost by its worker."""
 
-_HUNG_S = 30.0
-"""How long after its job's time a worker may take to end it, before others do."""
+FETCH_GRACE_S = GRACE_S
 _CLEAN_EACH = 6
 
 
@@ -278,7 +275,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             return True
         if job.status == Status.QUEUED:
             return age_ms >= FETCH_GRACE_S * 1000 and await self._put_back(job, living)
-        if job.status in {Status.ACTIVE, Status.ABORTING} and not _is_overdue(job, age_ms, living):
+        if job.status in {Status.ACTIVE, Status.ABORTING} and not is_overdue(job, age_ms / 1000, living):
             return False
         if job.status not in {Status.ACTIVE, Status.ABORTING}:
             # Finished between the listing and now, or by a worker that died half-way.
@@ -287,10 +284,6 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
                 return True
             return False
         return await self.sweep_stuck(job, abort)
-
-    def _is_lost(self, stored: Job, listed: Job) -> bool:
-        # It was listed for its age, or by our clock and that of its worker; either way it is as it was.
-        return (stored.status, stored.attempts, stored.touched) == (listed.status, listed.attempts, listed.touched)
 
     async def _abort_swept(self, job: Job, error: str) -> bool:
         # SAQ's `abort` takes the job out of the active list, where no other sweep finds it if this one is cut off.
@@ -322,19 +315,6 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     async def _forget(self, job_id: bytes) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:
             await cast("Any", pipe).lrem(self._active, 0, job_id).zrem(self._incomplete, job_id).execute()
-
-
-def _is_overdue(job: Job, age_ms: int, living: frozenset[str]) -> bool:
-    """Tell whether a job is stuck, or an abort of it was begun and not ended by a worker or a sweep that is gone.
-
-    A worker that lives keeps its jobs' time-outs itself. Its clock may be another than ours, so that of Redis counts.
-    """
-    if job.status is Status.ABORTING and age_ms >= FETCH_GRACE_S * 1000:
-        return True
-    if job.worker_id not in living:
-        return job.stuck
-    beats = job.heartbeat and age_ms >= millis(job.heartbeat)
-    return bool(beats or (job.timeout and age_ms >= millis(job.timeout + _HUNG_S)))
 
 
 def _add(stored: list[Job | None], batch: list[Job], taken: list[bool]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from saq.job import Status
 from saq.queue.base import JobError, Queue
+from saq.utils import now
 
-from litestar_saq import Job, Worker
-from litestar_saq.brokers import base, broker_of
+from litestar_saq import Job, Worker, _lease
+from litestar_saq.brokers import _leases, _row_leases, base, broker_of
 
 StartWorker = Callable[..., Worker]
 
@@ -408,3 +409,73 @@ async def test_a_late_outcome_takes_the_place_of_its_own_attempt_alone(queue: Qu
     ended = await finished(queue, key)
     assert (ended.status, ended.result, ended.attempts) == (Status.COMPLETE, 3, 2)
     assert await queue.count("incomplete") == 0
+
+
+async def begun(queue: Queue, key: str, worker_id: str, **options: Any) -> Job:
+    """Enqueue a job, and begin it as a worker does."""
+    await queue.enqueue("add", key=key, a=1, b=2, **options)
+    job = await queue.dequeue(timeout=5)
+    assert isinstance(job, Job)
+    job.started, job.attempts, job.worker_id = now(), job.attempts + 1, worker_id
+    await job.update(status=Status.ACTIVE)
+    return job
+
+
+LEASED = pytest.mark.parametrize("broker", ["redis", "postgres"], indirect=True)
+"""The brokers that know of leases: the workers of others are a proxy's, or of this process alone."""
+
+
+@LEASED
+async def test_jobs_of_a_dead_worker_come_back_and_those_of_a_living_one_stay(
+    queue: Any, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (_leases, _row_leases):
+        monkeypatch.setattr(module, "LEASE_S", 0.2)
+    await queue.leases.hold("dead")
+    monkeypatch.undo()
+    await queue.leases.hold("living")
+    for worker_id in ("dead", "living", "stock"):
+        await begun(queue, key + worker_id, worker_id, timeout=0)
+    gone: frozenset[str] = frozenset()
+    async with asyncio.timeout(20):
+        while not gone:
+            living, gone = await queue.leases.workers()
+    assert (living, gone) == ({"living"}, {"dead"})
+    assert [str(name).endswith(key + "dead") for name in await queue.recover()] == [True]
+    job = await queue.job(key + "dead")
+    assert (job.status, job.attempts) == (Status.QUEUED, 1)
+    assert [await status_of(queue, key + one) for one in ("living", "stock")] == [Status.ACTIVE, Status.ACTIVE]
+    assert await queue.leases.workers() == ({"living"}, frozenset())
+    again = await queue.dequeue(timeout=5)
+    assert again.key == key + "dead"
+    await queue.leases.let_go("living")
+
+
+@LEASED
+async def test_a_living_worker_s_jobs_are_not_overdue_by_another_clock(queue: Any, key: str) -> None:
+    await queue.leases.hold("living")
+    job = await begun(queue, key, "living", timeout=1, heartbeat=60)
+    job.started -= 120_000
+    job.touched = 0
+    await job.update(status=Status.ACTIVE)
+    for _ in range(2):
+        assert await queue.sweep(lock=1, abort=0.01) == []
+    await queue.leases.let_go("living")
+
+
+@LEASED
+async def test_a_worker_s_lease_is_kept_by_a_thread_while_its_loop_is_busy(
+    queue: Any, run_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (_leases, _row_leases):
+        monkeypatch.setattr(module, "LEASE_S", 2.0)
+    monkeypatch.setattr(_lease, "_EVERY_S", 0.2)
+    worker = run_worker(add)
+
+    async def lives() -> bool:
+        return worker.id in (await queue.leases.workers())[0]
+
+    await until(lives)
+    time.sleep(4)  # noqa: ASYNC251 - a loop that is busy is what is looked at
+    assert await lives()
+    assert not worker.may_be_lost

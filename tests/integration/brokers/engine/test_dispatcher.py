@@ -104,12 +104,12 @@ async def test_jobs_of_an_answer_that_was_lost_are_run(queue: RedisQueue, url: s
         ran.set()
 
     # A worker has taken it, and the connection was cut before it heard of that.
-    worker = Worker(queue, [("run", run)], id="lost")
+    worker = Worker(queue, [("run", run)])
     await queue.enqueue("run", key="k", timeout=0)
     queue.turns.demand = None
     ((_, payload, begun),) = await take(queue)
     assert begun
-    text = payload.decode().replace('"worker_id":"w"', '"worker_id":"lost"')
+    text = payload.decode().replace('"worker_id":"w"', f'"worker_id":"{worker.id}"')
     await queue.redis.set(queue.job_id("k"), text)
 
     worker.start_in_background()
