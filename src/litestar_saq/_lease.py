@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 
     from saq.queue.base import Queue
 
-__all__ = ("LEASE_S", "Keeper", "Lease", "Leases")
+__all__ = ("Keeper", "Lease", "Leases")
 
 logger = logging.getLogger(__name__)
 
-LEASE_S = 10.0
-"""How long a worker counts as living after its last sign."""
-_EVERY_S = 3.0
+_EVERY = 0.3
+"""After which part of a lease's time the next sign is given."""
 _AGAIN_S = 1.0
 _ANSWER_S = 2.0
 _LOOK_S = 0.5
@@ -41,6 +40,9 @@ class Keeper(Protocol):
 
 class Leases(Protocol):
     """The leases of a queue's workers."""
+
+    lease_s: float
+    """How long a worker counts as living after its last sign, in seconds."""
 
     def keeper(self, worker_id: str) -> Keeper | None:
         """Return what keeps a worker's lease in a thread, where that can be."""
@@ -72,7 +74,7 @@ class Lease:
     @property
     def lapsed(self) -> bool:
         """Whether it may be over, and the jobs somebody else's."""
-        return time.monotonic() - self._held > LEASE_S
+        return time.monotonic() - self._held > self._leases.lease_s
 
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -103,7 +105,7 @@ class Lease:
         Returns:
             Whether that is so; else there is another one now.
         """
-        deadline = time.monotonic() + LEASE_S + _ANSWER_S
+        deadline = time.monotonic() + self._leases.lease_s + _ANSWER_S
         while not ending.is_set():
             try:
                 with quiet(self._queue):
@@ -125,19 +127,19 @@ class Lease:
 
     def _keep(self, keeper: Keeper) -> None:
         while not self._ending.is_set():
-            at, every_s = time.monotonic(), _EVERY_S
+            at, every_s = time.monotonic(), self._leases.lease_s * _EVERY
             try:
                 keeper.hold()
                 self._held = at
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 logger.debug("No sign of life of worker %s: %s", self._worker_id, type(error).__name__)
-                every_s = _AGAIN_S
+                every_s = min(every_s, _AGAIN_S)
             self._ending.wait(every_s)
         keeper.close()
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(self._leases.lease_s * _EVERY)
             await self._hold()
 
     async def _hold(self) -> None:

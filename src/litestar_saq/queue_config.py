@@ -86,6 +86,14 @@ class QueueConfig:
     poll_interval: float | None = None
     """Seconds between looks for jobs on Postgres, instead of listening; None listens."""
 
+    on_worker_loss: Literal["retry", "abort"] = "retry"
+    """What becomes of a job whose worker has died; a job's `meta` may say so for itself (`on_worker_loss`)."""
+    max_worker_losses: int = 3
+    """How many workers may die while they have a job; then it is given up, as one that kills them."""
+    lease_s: float = 10.0
+    """How long a worker counts as living after its last sign of life, in seconds; its jobs are back within one and a
+    half times that (Redis, Postgres)."""
+
     def __post_init__(self) -> None:
         self._check_broker()
         self._check_worker()
@@ -129,6 +137,9 @@ class QueueConfig:
         fields.flag("burst")
         fields.flag("separate_process")
         fields.one_of("multiprocessing_mode", _MODES)
+        fields.one_of("on_worker_loss", ("retry", "abort"))
+        fields.whole("max_worker_losses", least=1)
+        fields.number("lease_s", least=1)
         fields.mapping("metadata", optional=True)
         fields.mapping("timers", keys=_TIMERS, optional=True)
         if not isinstance(self.cron_tz, tzinfo):

@@ -46,8 +46,8 @@ logger = logging.getLogger(__name__)
 
 _WRITE_END_S = 2.0
 _FORGET_S = 1.0
-_RECOVER_EVERY_S = 4.0
-"""How often the jobs of dead workers are looked for, in seconds."""
+_RECOVER_EACH = 0.4
+"""After which part of a lease's time the jobs of dead workers are looked for again."""
 _UPKEEP_END_S = 5.0
 """How long an upkeep that has begun may go on at the end: a sweep that is cut off would lose its job."""
 
@@ -293,12 +293,15 @@ class Worker(SaqWorker[Context]):
             (self.queue.sweep, timers["sweep"], timers["sweep"]),
             (self.worker_info, timers["worker_info"], int(timers["worker_info"]) + 1),
         ]
-        if (recover := getattr(self.queue, "recover", None)) is not None:
-            steps.append((lambda _: recover(), _RECOVER_EVERY_S, _RECOVER_EVERY_S))
+        if (leases := getattr(self.queue, "leases", None)) is not None:
+            steps.append((self._recover, leases.lease_s * _RECOVER_EACH, 0))
         if self._observer.wanted:
             steps.append((self._observer.observe, OBSERVE_EVERY_S, OBSERVE_EVERY_S))
         self._upkeep = [asyncio.create_task(repeat(self.queue, step, self.event), name="upkeep") for step in steps]
         return self._upkeep
+
+    async def _recover(self, _: float) -> None:
+        await cast("Any", self.queue).recover()
 
     async def _fetch(self) -> Job | None:
         return await self._fetcher.fetch()

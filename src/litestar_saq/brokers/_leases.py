@@ -14,8 +14,8 @@ from redis.asyncio.connection import Connection as AsyncConnection
 from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
 from redis.asyncio.connection import UnixDomainSocketConnection as AsyncUnixDomainSocketConnection
 
-from litestar_saq._lease import LEASE_S
 from litestar_saq.brokers._overview import text
+from litestar_saq.brokers.base import LEASE_S
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis as AsyncRedis
@@ -39,6 +39,7 @@ class Leases:
 
     def __init__(self, queue: RedisQueue) -> None:
         self._queue = queue
+        self.lease_s: float = LEASE_S
         self._leased = queue.namespace("leased")
 
     def name(self, worker_id: str) -> str:
@@ -48,13 +49,15 @@ class Leases:
     def keeper(self, worker_id: str) -> RedisKeeper | None:
         """Return what keeps a worker's lease in a thread; None where the client is of a kind that has no like there."""
         client = _client_of_a_thread(self._queue.redis)
-        return RedisKeeper(client, self.name(worker_id), self._leased, worker_id) if client is not None else None
+        if client is None:
+            return None
+        return RedisKeeper(client, self.name(worker_id), self._leased, worker_id, self.lease_s)
 
     async def hold(self, worker_id: str) -> None:
         """Take or keep a worker's lease."""
         redis = cast("Any", self._queue.redis)
         async with redis.pipeline(transaction=True) as pipe:
-            await pipe.sadd(self._leased, worker_id).set(self.name(worker_id), 1, px=int(LEASE_S * 1000)).execute()
+            await pipe.sadd(self._leased, worker_id).set(self.name(worker_id), 1, px=int(self.lease_s * 1000)).execute()
 
     async def succeed(self, worker_id: str) -> bool:
         """Take the jobs of an earlier worker of this id from it, if its lease is over; tell whether it is."""
@@ -90,15 +93,17 @@ class RedisKeeper:
         lease: the lease's key.
         leased: the key of the set of those who have one.
         worker_id: whose it is.
+        lease_s: how long it lasts.
     """
 
-    def __init__(self, client: Redis, lease: str, leased: str, worker_id: str) -> None:
+    def __init__(self, client: Redis, lease: str, leased: str, worker_id: str, lease_s: float) -> None:
         self._client: Any = client
         self._lease, self._leased, self._worker_id = lease, leased, worker_id
+        self._lease_ms = int(lease_s * 1000)
 
     def hold(self) -> None:
         """Take or keep the lease."""
-        if self._client.set(self._lease, 1, px=int(LEASE_S * 1000), get=True) is None:
+        if self._client.set(self._lease, 1, px=self._lease_ms, get=True) is None:
             # It is new, or was over, and then somebody may have forgotten us.
             self._client.sadd(self._leased, self._worker_id)
 

@@ -23,8 +23,8 @@ __all__ = ("LostJobs",)
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 3.0
-"""One worker looks, and the others not again for as long."""
+_LOOK = 0.3
+"""One worker looks, and the others not again for this part of a lease's time."""
 
 
 class LostJobs:
@@ -50,7 +50,8 @@ class LostJobs:
         redis = cast("Any", self._queue.redis)
         if not await redis.llen(self._active):
             return []
-        if not await redis.set(self._queue.namespace("recover"), 1, nx=True, px=int(_LOOK_S * 1000)):
+        look_ms = int(_LOOK * self._leases.lease_s * 1000)
+        if not await redis.set(self._queue.namespace("recover"), 1, nx=True, px=look_ms):
             return []
         _, gone = await self._leases.workers()
         return await self.recover_from(gone) if gone else []

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Connection
 from psycopg.sql import SQL
 
-from litestar_saq._lease import LEASE_S
 from litestar_saq.brokers import _statements as statements
+from litestar_saq.brokers.base import LEASE_S
 
 if TYPE_CHECKING:
     from litestar_saq.brokers.postgres import PostgresQueue
@@ -23,6 +23,7 @@ class RowLeases:
 
     def __init__(self, queue: PostgresQueue) -> None:
         self._queue = queue
+        self.lease_s: float = LEASE_S
 
     def keeper(self, worker_id: str) -> PostgresKeeper | None:
         """Return what keeps a worker's lease in a thread; None where it can't be told how to connect there."""
@@ -61,7 +62,7 @@ class RowLeases:
         await self._execute(statements.FORGET_LEASES, {**self._values(""), "workers": list(workers)})
 
     def _values(self, worker_id: str) -> dict[str, Any]:
-        return {"queue": f"leases:{self._queue.name}", "worker_id": worker_id, "ttl": LEASE_S}
+        return {"queue": f"leases:{self._queue.name}", "worker_id": worker_id, "ttl": self.lease_s}
 
     async def _execute(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         async with self._queue.pool.connection() as connection:

@@ -26,6 +26,8 @@ __all__ = ("Address", "Broker", "QueueMixin", "broker_of", "register_broker")
 
 T = TypeVar("T")
 
+LEASE_S = 10.0
+"""How long a worker counts as living after its last sign, unless that is set."""
 GRACE_S = 30.0
 """How long a job may be fetched and not running before it counts as lost by its worker, an abort may take, and a worker
 may take to end a job after its time, before others do."""

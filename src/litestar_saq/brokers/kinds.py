@@ -12,6 +12,7 @@ from redis.asyncio import from_url as redis_from_url
 from redis.asyncio.connection import parse_url
 from saq.queue.base import Queue
 
+from litestar_saq.brokers.base import QueueMixin
 from litestar_saq.brokers.dsn import SCHEMES, host_and_port, mask_dsn, scheme_of
 from litestar_saq.exceptions import FieldError, MissingDependencyError
 
@@ -99,6 +100,15 @@ def kind_of_instance(instance: object) -> BrokerKind:
 
 def build_queue(config: QueueConfig, dump: DumpType, load: LoadType) -> Queue:
     """Make the queue of a configuration; nothing is connected by this."""
+    queue = _make_queue(config, dump, load)
+    if isinstance(queue, QueueMixin):
+        queue.on_worker_loss, queue.most_losses = config.on_worker_loss, config.max_worker_losses
+    if (leases := getattr(queue, "leases", None)) is not None:
+        leases.lease_s = config.lease_s
+    return queue
+
+
+def _make_queue(config: QueueConfig, dump: DumpType, load: LoadType) -> Queue:
     kind = config.broker_type
     common: dict[str, Any] = {"name": config.name, "dump": dump, "load": load, **config.broker_options}
     if kind == "queue":

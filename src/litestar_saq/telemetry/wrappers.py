@@ -306,6 +306,7 @@ _WRAPPERS: dict[str, Callable[..., Awaitable[Any]]] = {
     "enqueue_many": bulk.enqueue_many,
     "finish": _finish,
     "map": _map,
+    "recover": sweeps.sweep,
     "retry": _retry,
     "sweep": sweeps.sweep,
     "update": _update,

@@ -12,8 +12,8 @@ from saq.job import Status
 from saq.queue.base import JobError, Queue
 from saq.utils import now
 
-from litestar_saq import Job, Worker, _lease
-from litestar_saq.brokers import _leases, _row_leases, base, broker_of
+from litestar_saq import Job, Worker
+from litestar_saq.brokers import base, broker_of
 
 StartWorker = Callable[..., Worker]
 
@@ -429,8 +429,7 @@ LEASED = pytest.mark.parametrize("broker", ["redis", "postgres"], indirect=True)
 async def test_jobs_of_a_dead_worker_come_back_and_those_of_a_living_one_stay(
     queue: Any, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (_leases, _row_leases):
-        monkeypatch.setattr(module, "LEASE_S", 0.2)
+    monkeypatch.setattr(queue.leases, "lease_s", 0.2)
     await queue.leases.hold("dead")
     monkeypatch.undo()
     await queue.leases.hold("living")
@@ -467,9 +466,7 @@ async def test_a_living_worker_s_jobs_are_not_overdue_by_another_clock(queue: An
 async def test_a_worker_s_lease_is_kept_by_a_thread_while_its_loop_is_busy(
     queue: Any, run_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (_leases, _row_leases):
-        monkeypatch.setattr(module, "LEASE_S", 2.0)
-    monkeypatch.setattr(_lease, "_EVERY_S", 0.2)
+    monkeypatch.setattr(queue.leases, "lease_s", 2.0)
     worker = run_worker(add)
 
     async def lives() -> bool:

@@ -10,8 +10,7 @@ import pytest
 from saq.job import Status
 from saq.queue.redis import RedisQueue as SaqRedisQueue
 
-from litestar_saq import Worker, _lease
-from litestar_saq.brokers import _leases
+from litestar_saq import Worker
 from litestar_saq.brokers import redis as brokers_redis
 from litestar_saq.brokers.redis import RedisQueue
 from tests.integration.brokers.engine.own_server import stored, take
@@ -162,7 +161,7 @@ async def test_what_a_living_worker_has_taken_is_never_swept(
 async def test_a_worker_with_the_id_of_a_killed_one_takes_its_jobs_first(
     queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_leases, "LEASE_S", 1.0)
+    monkeypatch.setattr(queue.leases, "lease_s", 1.0)
     await take_as(queue, "w", "k", timeout=0)
     worker = Worker(queue, [("f", nothing)], id="w")
     worker.start_in_background()
@@ -176,8 +175,8 @@ async def test_a_worker_with_the_id_of_a_killed_one_takes_its_jobs_first(
 async def test_two_workers_of_one_id_go_without_a_lease(
     queue: RedisQueue, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_lease, "LEASE_S", 0.2)
     await queue.leases.hold("w")
+    monkeypatch.setattr(queue.leases, "lease_s", 0.2)
     worker = Worker(queue, [("f", nothing)], id="w")
     worker.start_in_background()
     assert await queue.apply("f", timeout=20) is None
