@@ -77,6 +77,9 @@ QUEUE_CONFIG = {
     "shutdown_grace_period_s": None,
     "cancellation_hard_deadline_s": None,
     "poll_interval": None,
+    "on_worker_loss": "retry",
+    "max_worker_losses": 3,
+    "lease_s": 10.0,
 }
 PUBLIC_MODULES = [
     name

@@ -67,6 +67,9 @@ GOOD: dict[str, list[Any]] = {
     "metadata": [None, {}, {"region": "eu"}],
     "separate_process": [True, False],
     "multiprocessing_mode": ["multiprocessing", "threading"],
+    "on_worker_loss": ["retry", "abort"],
+    "max_worker_losses": [1, 10],
+    "lease_s": [1, 10.0, 60],
     "shutdown_grace_period_s": [None, 0, 30, 1.5],
     "cancellation_hard_deadline_s": [None, 0.5, 10],
     "poll_interval": [None, 0, 0.5],
@@ -130,6 +133,9 @@ WRONG: dict[str, list[tuple[Any, str, str]]] = {
     "shutdown_grace_period_s": [(value, repr(value), "of at least 0, or None") for value in NOT_A_NUMBER[1:]],
     "cancellation_hard_deadline_s": [(value, repr(value), "above 0, or None") for value in [0, *NOT_A_NUMBER[1:]]],
     "poll_interval": [(value, repr(value), "of at least 0, or None") for value in NOT_A_NUMBER[1:]],
+    "on_worker_loss": [("ignore", "'ignore'", "'retry', 'abort'"), (None, "None", "one of")],
+    "max_worker_losses": [(0, "0", "at least 1"), (1.5, "1.5", "a whole number")],
+    "lease_s": [(value, repr(value), "a number of at least 1") for value in [0.5, *NOT_A_NUMBER]],
 }
 
 

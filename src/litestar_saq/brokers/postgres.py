@@ -139,7 +139,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
     async def recover(self) -> list[str]:
         """Put back, or give up, the jobs of workers that have died, whatever their time-outs.
 
-        A worker of ours counts as dead where it has given no sign of life for `QueueConfig.lease_s`; one of SAQ's never does.
+        A worker of ours counts as dead where it has given no sign of life for its `lease_s`; one of SAQ's never does.
 
         Returns:
             The keys of the jobs.
