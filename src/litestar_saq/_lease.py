@@ -68,7 +68,7 @@ class Lease:
 
     def __init__(self, queue: Queue, leases: Leases, worker_id: str) -> None:
         self._queue, self._leases, self._worker_id = queue, leases, worker_id
-        self._held = time.monotonic()
+        self._held = self._since = time.monotonic()
         self._ending = threading.Event()
 
     @property
@@ -76,10 +76,15 @@ class Lease:
         """Whether it may be over, and the jobs somebody else's."""
         return time.monotonic() - self._held > self._leases.lease_s
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether it has not been over for a while: after an outage of the broker every worker's is, for a moment."""
+        return not self.lapsed and time.monotonic() - self._since >= self._leases.lease_s
+
     @contextlib.asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Keep it inside."""
-        self._held = time.monotonic()
+        self._held = self._since = time.monotonic()
         await self._hold()
         keeper = self._leases.keeper(self._worker_id)
         if keeper is None:
@@ -130,12 +135,17 @@ class Lease:
             at, every_s = time.monotonic(), self._leases.lease_s * _EVERY
             try:
                 keeper.hold()
-                self._held = at
+                self._note(at)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 logger.debug("No sign of life of worker %s: %s", self._worker_id, type(error).__name__)
                 every_s = min(every_s, _AGAIN_S)
             self._ending.wait(every_s)
         keeper.close()
+
+    def _note(self, at: float) -> None:
+        if self.lapsed:
+            self._since = at
+        self._held = at
 
     async def _beat(self) -> None:
         while True:
@@ -148,6 +158,6 @@ class Lease:
             with quiet(self._queue):
                 async with asyncio.timeout(_ANSWER_S):
                     await self._leases.hold(self._worker_id)
-            self._held = at
+            self._note(at)
         except Exception as error:  # noqa: BLE001 - the broker is away, which is told elsewhere
             logger.debug("No sign of life of worker %s: %s", self._worker_id, type(error).__name__)

@@ -301,7 +301,9 @@ class Worker(SaqWorker[Context]):
         return self._upkeep
 
     async def _recover(self, _: float) -> None:
-        await cast("Any", self.queue).recover()
+        lease = self._lease
+        if lease is not None and lease.is_steady:
+            await cast("Any", self.queue).recover(lambda: lease.is_steady)
 
     async def _fetch(self) -> Job | None:
         return await self._fetcher.fetch()

@@ -13,7 +13,7 @@ from litestar_saq.brokers._overview import text
 from litestar_saq.brokers._redis_broker import RedisBroker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from litestar_saq.brokers._leases import Leases
     from litestar_saq.brokers.redis import RedisQueue
@@ -45,8 +45,8 @@ class LostJobs:
         found = await cast("Any", self._queue.redis).hmget(self._queue.namespace("taken"), ids) if ids else ()
         return {job_id: json.loads(taker) for job_id, taker in zip(ids, found, strict=True) if taker is not None}
 
-    async def recover(self) -> list[str]:
-        """Put them back, or give them up; return their ids."""
+    async def recover(self, is_sure: Callable[[], bool]) -> list[str]:
+        """Put them back, or give them up (`RedisQueue.recover`); return their ids."""
         redis = cast("Any", self._queue.redis)
         if not await redis.llen(self._active):
             return []
@@ -54,7 +54,7 @@ class LostJobs:
         if not await redis.set(self._queue.namespace("recover"), 1, nx=True, px=look_ms):
             return []
         _, gone = await self._leases.workers()
-        return await self.recover_from(gone) if gone else []
+        return await self.recover_from(gone) if gone and is_sure() else []
 
     async def recover_from(self, gone: frozenset[str]) -> list[str]:
         """Put back, or give up, the jobs of workers that are known to be gone; return their ids."""

@@ -26,6 +26,8 @@ from litestar_saq.brokers.base import Address, Broker, QueueMixin, is_attempt, i
 from litestar_saq.jobs import mark_begun, mark_expected, pop_begun
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from psycopg import AsyncConnection
     from saq.job import Job as SaqJob
     from saq.queue.base import Queue
@@ -136,16 +138,19 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         jobs = [(self.deserialize(*row), at - self._seen[bytes(row[0]), row[1]]) for row in rows]
         return [(job, age_s) for job, age_s in jobs if job is not None]
 
-    async def recover(self) -> list[str]:
+    async def recover(self, is_sure: Callable[[], bool] = lambda: True) -> list[str]:
         """Put back, or give up, the jobs of workers that have died, whatever their time-outs.
 
         A worker of ours counts as dead where it has given no sign of life for its `lease_s`; one of SAQ's never does.
+
+        Args:
+            is_sure: whether what is read of the leases means that; after an outage of the broker all are over.
 
         Returns:
             The keys of the jobs.
         """
         _, gone = await self.leases.workers()
-        return await self.recover_from(gone) if gone else []
+        return await self.recover_from(gone) if gone and is_sure() else []
 
     async def recover_from(self, workers: frozenset[str]) -> list[str]:
         """Put back, or give up, the jobs of workers that are known to be gone; return their keys."""

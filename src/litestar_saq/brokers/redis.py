@@ -133,15 +133,18 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         swept = await self.sweep_all(rows, lambda row: self._sweep_row(row, living, abort))
         return [text(job_id) for job_id, _, _ in swept]
 
-    async def recover(self) -> list[str]:
+    async def recover(self, is_sure: Callable[[], bool] = lambda: True) -> list[str]:
         """Put back, or give up, the jobs of workers that have died, whatever their time-outs.
 
         A worker of ours counts as dead where it has given no sign of life for its `lease_s`; one of SAQ's never does.
 
+        Args:
+            is_sure: whether what is read of the leases means that; after an outage of the broker all are over.
+
         Returns:
             The ids of the jobs.
         """
-        return await self._lost.recover()
+        return await self._lost.recover(is_sure)
 
     async def recover_from(self, workers: frozenset[str]) -> list[str]:
         """Put back, or give up, the jobs of workers that are known to be gone; return their ids."""

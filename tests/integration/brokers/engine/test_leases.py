@@ -7,13 +7,14 @@ import json
 from typing import Any
 
 import pytest
+from redis import Redis
 from saq.job import Status
 from saq.queue.redis import RedisQueue as SaqRedisQueue
 
 from litestar_saq import Worker
 from litestar_saq.brokers import redis as brokers_redis
 from litestar_saq.brokers.redis import RedisQueue
-from tests.integration.brokers.engine.own_server import stored, take
+from tests.integration.brokers.engine.own_server import make_queue, stored, take
 
 
 async def nothing(_ctx: Any) -> None:
@@ -183,3 +184,33 @@ async def test_two_workers_of_one_id_go_without_a_lease(
     assert "Another worker has the id 'w' too" in caplog.text
     await worker.stop_in_background()
     assert (await queue.leases.workers())[0] == {"w"}
+
+
+async def test_an_outage_that_is_longer_than_a_lease_makes_nobody_a_dead_worker(queue: RedisQueue, url: str) -> None:
+    # The leases of all are over, and who comes back first would find the others' over.
+    other = make_queue(url)
+    other.leases.lease_s = 600.0
+    await take_as(other, "w", "k", timeout=0)
+    queue.leases.lease_s = 2.0
+    looks = Worker(queue, [("f", nothing)], concurrency=1)
+    looks.start_in_background()
+    lease = looks._lease
+    assert lease
+    async with asyncio.timeout(20):
+        while not lease.is_steady:
+            await asyncio.sleep(0.02)
+    with Redis.from_url(url) as admin:
+        admin.client_pause(60_000, all=False)
+        async with asyncio.timeout(20):
+            while not lease.lapsed:
+                await asyncio.sleep(0.02)
+        admin.client_unpause()
+    await let_lapse(queue, "w")
+    was_steady = False
+    async with asyncio.timeout(20):
+        while (await stored(queue, "k"))["status"] == "active":
+            was_steady = lease.is_steady
+            await asyncio.sleep(0.02)
+    assert was_steady or lease.is_steady
+    await looks.stop_in_background()
+    await other.disconnect()
