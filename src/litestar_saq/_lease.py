@@ -134,7 +134,8 @@ class Lease:
         while not self._ending.is_set():
             at, every_s = time.monotonic(), self._leases.lease_s * _EVERY
             try:
-                keeper.hold()
+                with quiet(self._queue):
+                    keeper.hold()
                 self._note(at)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 logger.debug("No sign of life of worker %s: %s", self._worker_id, type(error).__name__)
