@@ -154,7 +154,8 @@ class Worker(SaqWorker[Context]):
         if not self._stop_requested:
             with self._observer.counting(), self._taking():
                 async with self.alive(), self._leased():
-                    await super().start()
+                    if not self._stop_requested:  # as it may be while the broker does not answer
+                        await super().start()
 
     @contextlib.contextmanager
     def _taking(self) -> Iterator[None]:

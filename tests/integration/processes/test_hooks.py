@@ -82,7 +82,7 @@ async def test_timers_are_the_configured_ones(run: Run) -> None:
     await run.workers_live(1, "a")
     queue = await run.queue("a")
     redis = queue.redis  # type: ignore[attr-defined]
-    lasting = [await redis.ttl(key) async for key in redis.scan_iter(f"*worker-{run.name}*")]
+    lasting = [await redis.ttl(key) async for key in redis.scan_iter(f"*worker_info:worker-{run.name}*")]
     assert lasting
     assert all(200 < seconds <= 301 for seconds in lasting)
     process.signal(signal.SIGTERM)
