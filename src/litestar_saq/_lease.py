@@ -52,6 +52,7 @@ class Leases(Protocol):
 
     async def succeed(self, worker_id: str) -> bool:
         """Take the jobs of an earlier worker of this id from it, if its lease is over; tell whether it is."""
+        ...
 
     async def let_go(self, worker_id: str) -> None:
         """End the lease of a worker that has no jobs any more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import Connection
 from psycopg.sql import SQL
@@ -64,7 +64,7 @@ class RowLeases:
     def _values(self, worker_id: str) -> dict[str, Any]:
         return {"queue": f"leases:{self._queue.name}", "worker_id": worker_id, "ttl": self.lease_s}
 
-    async def _execute(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    async def _execute(self, statement: LiteralString, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         async with self._queue.pool.connection() as connection:
             done = await connection.execute(SQL(statement).format(stats=self._queue.stats_table), values)
             return await done.fetchall() if done.description else []
