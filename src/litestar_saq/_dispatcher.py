@@ -34,7 +34,7 @@ __all__ = ("Dispatcher",)
 
 logger = logging.getLogger(__name__)
 
-_BLOCK_S = 5.0
+_BLOCK_S = 15.0
 """Seconds for which an idle worker waits in one command; it is woken up when the worker ends."""
 _BLOCK_UNWAKED_S = 1.0
 """The same, where it can't be woken up."""

@@ -21,7 +21,7 @@ __all__ = ("Keeper", "Lease", "Leases")
 
 logger = logging.getLogger(__name__)
 
-_EVERY = 0.3
+_EVERY = 0.4
 """After which part of a lease's time the next sign is given."""
 _AGAIN_S = 1.0
 _ANSWER_S = 2.0
