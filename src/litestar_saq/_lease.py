@@ -109,17 +109,21 @@ class Lease:
         """Wait until the lease of an earlier worker of the same id is over, and its jobs are back.
 
         Returns:
-            Whether that is so; else there is another one now.
+            Whether that is so, or can't be known as the broker is away; else there is another one now.
         """
         deadline = time.monotonic() + self._leases.lease_s + _ANSWER_S
         while not ending.is_set():
+            is_known = True
             try:
                 with quiet(self._queue):
                     if await self._leases.succeed(self._worker_id):
                         return True
             except Exception as error:  # noqa: BLE001 - the broker is away, which is told elsewhere
                 logger.debug("The jobs of an earlier worker %s: %s", self._worker_id, type(error).__name__)
+                is_known = False
             if time.monotonic() > deadline:
+                if not is_known:
+                    return True
                 logger.warning("Another worker has the id %r too: their jobs are as safe as SAQ's", self._worker_id)
                 return False
             await pause(_LOOK_S, ending)
