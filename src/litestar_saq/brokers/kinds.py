@@ -132,13 +132,10 @@ def _own_queue(config: QueueConfig) -> Queue:
 
 
 def _postgres_queue(config: QueueConfig, common: dict[str, Any]) -> Queue:
-    from psycopg_pool import AsyncConnectionPool  # noqa: PLC0415 - the package of an extra
-
+    from litestar_saq.brokers._pool import make_pool  # noqa: PLC0415 - the package of an extra
     from litestar_saq.brokers.postgres import PostgresQueue  # noqa: PLC0415 - the same
 
-    pool = config.broker_instance or AsyncConnectionPool(
-        str(config.dsn), check=AsyncConnectionPool.check_connection, open=False, **config.broker_instance_options
-    )
+    pool = config.broker_instance or make_pool(str(config.dsn), **config.broker_instance_options)
     return PostgresQueue(pool, **{"manage_pool_lifecycle": True, **common})
 
 

@@ -11,7 +11,6 @@ from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
-from psycopg_pool import AsyncConnectionPool
 from saq.job import Status
 from saq.queue.base import logger
 from saq.queue.postgres import DEQUEUE, ENQUEUE, ListenMultiplexer
@@ -20,6 +19,7 @@ from saq.utils import now, now_seconds
 
 from litestar_saq.brokers import _statements as statements
 from litestar_saq.brokers._batches import MOST
+from litestar_saq.brokers._pool import make_pool
 from litestar_saq.brokers._row_leases import RowLeases
 from litestar_saq.brokers._rows import KEEPS, Rows
 from litestar_saq.brokers.base import Address, Broker, QueueMixin, is_attempt, is_overdue, register_broker, same_attempt
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from psycopg import AsyncConnection
+    from psycopg_pool import AsyncConnectionPool
     from saq.job import Job as SaqJob
     from saq.queue.base import Queue
 
@@ -67,9 +68,8 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         if self._reopen:
             # A pool of psycopg can't be opened twice.
             old, self._reopen = self.pool, False
-            self.pool = cast("Any", type(old))(
-                old.conninfo, kwargs=old.kwargs, check=AsyncConnectionPool.check_connection, open=False
-            )
+            sizes = {"min_size": old.min_size, "max_size": old.max_size, "timeout": old.timeout}
+            self.pool = make_pool(cast("Any", old).conninfo, kwargs=old.kwargs, **sizes)
             self._listener = ListenMultiplexer(self.pool, self._channel)
         await super().connect()
 

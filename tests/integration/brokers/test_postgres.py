@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 from saq.job import Job, Status
 from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
 
@@ -190,3 +191,23 @@ def test_no_password_is_shown() -> None:
     dsn = "postgresql://user:hunter2@example.invalid:5440/db"
     queue = build_queue(QueueConfig(dsn=dsn), serializer, decode_json)
     assert repr(queue) == "PostgresQueue<example.invalid:5440, name='default'>"
+
+
+async def test_connections_that_were_cut_hold_up_nobody_for_long(postgres_url: str) -> None:
+    name = uuid.uuid4().hex
+    options = {"kwargs": {"application_name": name}, "min_size": 6}
+    config = QueueConfig(dsn=postgres_url, name=name, broker_instance_options=options)
+    queue: Any = build_queue(config, serializer, decode_json)
+    await queue.connect()
+    await queue.pool.wait(20)
+    async with await AsyncConnection.connect(postgres_url, autocommit=True) as other:
+        cut = await other.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = %s", [name]
+        )
+        row = await cut.fetchone()
+    assert row
+    assert row[0] >= 6
+    # psycopg's own pool waits for 1, 2, 4, 8, 16 and 32 seconds, one after the other.
+    async with asyncio.timeout(15):
+        assert await queue.enqueue("f", key=name)
+    await queue.disconnect()
