@@ -11,7 +11,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 WITH_DEMO := pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench profile bench-telemetry scale simulate pictures lock clean app-environment environment
+.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench profile bench-telemetry scale simulate chaos pictures lock clean app-environment environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,9 @@ chart: environment chart-tools ## Check the chart: lint, render, validate, and p
 
 chart-readme: environment chart-tools ## Make the tables of helm/README.md from the comments of helm/values.yaml
 	@helm/make-readme
+
+chaos: environment ## Harm workers, broker and connections for MINUTES=30, and see that no job is lost (ARGS="--seed 1")
+	@exec $(RUN) tests.chaos --minutes $(or $(MINUTES),30) $(ARGS)
 
 test-stack: environment ## Run the tests of the deployment: containers that are killed, restarted, stopped (needs Docker)
 	@exec $(RUN) pytest $(or $(ARGS),tests/stack)
