@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.chaos.brokers import BROKERS
 from tests.chaos.run import FAULTS, run
 
 
@@ -15,6 +16,7 @@ def main() -> int:
     """Run, show what it came to, and return 1 where something is lost or ran twice for no reason."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Harm workers, broker and connections.")
     parser.add_argument("--minutes", type=float, default=30, help="how long (%(default)s)")
+    parser.add_argument("--broker", choices=tuple(BROKERS), default="redis", help="which broker (%(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of all that is chosen (the time)")
     parser.add_argument("--rate", type=float, default=60, help="jobs a second (%(default)s)")
     parser.add_argument("--workers", type=int, default=3, help="how many (%(default)s)")
@@ -27,6 +29,7 @@ def main() -> int:
     try:
         report = run(
             folder,
+            broker=options.broker,
             seed=options.seed,
             seconds=options.minutes * 60,
             workers=options.workers,

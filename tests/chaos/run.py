@@ -38,18 +38,15 @@ def freeze(world: World, choose: random.Random) -> None:
 
 
 def kill_broker(world: World, choose: random.Random) -> None:
-    world.kill_broker(choose.choice((0.0, 3.0, 12.0)))
+    world.server.kill()
+    time.sleep(choose.choice((0.0, 3.0, 12.0)))
+    world.server.start()
 
 
 def stop_broker(world: World, choose: random.Random) -> None:
-    world.stop_broker(choose.choice((1.0, 5.0, 12.0)))
-
-
-def pause_clients(world: World, choose: random.Random) -> None:
-    seconds = choose.choice((0.5, 2.0))
-    with world.client() as redis:
-        redis.client_pause(int(seconds * 1000))
-    time.sleep(seconds)
+    world.server.freeze()
+    time.sleep(choose.choice((1.0, 5.0, 12.0)))
+    world.server.thaw()
 
 
 def cut(world: World, choose: random.Random) -> None:
@@ -65,18 +62,7 @@ def delay(world: World, choose: random.Random) -> None:
 
 
 def block(world: World, choose: random.Random) -> None:
-    with world.client() as redis:
-        # As a job of SAQ's own is written.
-        key = f"blocks-{choose.getrandbits(64):x}"
-        job = (
-            f'{{"function":"work","kwargs":{{"seconds":0,"blocks":12}},"timeout":120,"retries":20,"ttl":86400,'
-            f'"queued":{int(time.time() * 1000)},"key":"{key}","queue":"chaos","status":"queued"}}'
-        )
-        redis.set(f"saq:job:chaos:{key}", job)
-        redis.zadd("saq:chaos:incomplete", {f"saq:job:chaos:{key}": 0})
-        redis.rpush("saq:chaos:queued", f"saq:job:chaos:{key}")
-    world.history.tell("acknowledged", job=key)
-    time.sleep(1)
+    world.enqueue(f"blocks-{choose.getrandbits(64):x}", seconds=0.0, blocks=12.0)
 
 
 FAULTS: dict[str, Callable[[World, random.Random], dict[str, int] | None]] = {
@@ -85,7 +71,6 @@ FAULTS: dict[str, Callable[[World, random.Random], dict[str, int] | None]] = {
     "freeze": freeze,
     "kill broker": kill_broker,
     "stop broker": stop_broker,
-    "pause clients": pause_clients,
     "cut": cut,
     "delay": delay,
     "block": block,
@@ -95,6 +80,7 @@ FAULTS: dict[str, Callable[[World, random.Random], dict[str, int] | None]] = {
 def run(
     folder: Path,
     *,
+    broker: str = "redis",
     seed: int,
     seconds: float,
     workers: int = 3,
@@ -107,6 +93,7 @@ def run(
 
     Args:
         folder: where its files are, an empty one.
+        broker: `redis` or `postgres`.
         seed: of all that is chosen.
         seconds: how long there are faults.
         workers: how many workers.
@@ -116,7 +103,7 @@ def run(
         show: called with what happens.
     """
     choose = random.Random(seed)
-    world = World(folder, workers=workers, rates=rates, seed=seed)
+    world = World(folder, broker=broker, workers=workers, rates=rates, seed=seed)
     try:
         began = time.monotonic()
         order = list(faults)
@@ -131,9 +118,9 @@ def run(
             show(f"{time.monotonic() - began:6.1f} s: {kind}")
         world.stop_producers()
         deadline = time.monotonic() + _ENDS_S
-        while not world.is_idle() and time.monotonic() < deadline:
+        while not world.server.is_idle() and time.monotonic() < deadline:
             time.sleep(0.5)
         jobs = [event["job"] for event in world.history.read() if event["event"] == "acknowledged"]
-        return check(world.history.read(), world.states(jobs))
+        return check(world.history.read(), world.server.states(jobs))
     finally:
         world.close()
