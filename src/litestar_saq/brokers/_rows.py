@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import OperationalError
+from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 from saq.queue.postgres import ENQUEUE
 from saq.utils import now_seconds
@@ -141,6 +142,15 @@ class Rows:
         await connection.execute(SQL(statements.WRITE_MANY).format(jobs=self._queue.jobs_table), values)
 
     async def _enqueue(self, rows: list[NewRow]) -> list[bool]:
+        async with self._connection() as connection, connection.transaction():
+            return await self.enqueue_in(connection, rows)
+
+    async def enqueue_now(self, rows: list[NewRow]) -> list[bool]:
+        """Enqueue jobs in one statement."""
+        return await self._enqueue(rows)
+
+    async def enqueue_in(self, connection: AsyncConnection[Any], rows: list[NewRow]) -> list[bool]:
+        """Enqueue jobs in one statement of a transaction that there is, and that tells workers when it commits."""
         first = {row.key: row for row in reversed(rows)}
         values = {
             "queue": self._queue.name,
@@ -150,18 +160,14 @@ class Rows:
             "groups": [row.group_key for row in first.values()],
             "scheduled": [row.scheduled for row in first.values()],
         }
-        async with self._connection() as connection, connection.transaction():
-            statement = SQL(statements.ENQUEUE_MANY).format(jobs=self._queue.jobs_table)
-            found = await connection.execute(statement, values)
-            taken = {key for (key,) in await found.fetchall()}
-            if taken:
-                await self._queue._notify(ENQUEUE, connection=connection)  # noqa: SLF001 - SAQ has no public way to wake its workers
+        statement = SQL(statements.ENQUEUE_MANY).format(jobs=self._queue.jobs_table)
+        async with connection.cursor(row_factory=tuple_row) as cursor:
+            await cursor.execute(statement, values)
+            taken = {key for (key,) in await cursor.fetchall()}
+        if taken:
+            await self._queue._notify(ENQUEUE, connection=connection)  # noqa: SLF001 - SAQ has no public way to wake its workers
         # One that comes twice is taken once.
         return [row.key in taken and first[row.key] is row for row in rows]
-
-    async def enqueue_now(self, rows: list[NewRow]) -> list[bool]:
-        """Enqueue jobs in one statement."""
-        return await self._enqueue(rows)
 
     def _connection(self) -> Any:
         with quiet(self._queue):

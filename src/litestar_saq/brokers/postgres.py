@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from psycopg import OperationalError
+from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
@@ -28,7 +29,6 @@ from litestar_saq.jobs import mark_begun, mark_expected, pop_begun
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
     from saq.job import Job as SaqJob
     from saq.queue.base import Queue
@@ -40,6 +40,10 @@ __all__ = ("PostgresBroker", "PostgresQueue")
 TABLES_DEADLINE_S = 30.0
 """How long to wait for another process that is making the tables."""
 _TABLES_POLL_S = 0.1
+
+
+_transaction: ContextVar[AsyncConnection[Any] | None] = ContextVar("litestar_saq_transaction", default=None)
+"""The connection in whose transaction the job is enqueued that is enqueued now."""
 
 
 class PostgresQueue(QueueMixin, SaqPostgresQueue):
@@ -248,8 +252,41 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         expire_at = int(now_seconds() + job.ttl) if job.ttl > 0 else None
         await self._rows.write(self._rows.of(job, expire_at, deletes=job.ttl < 0))
 
+    async def enqueue(
+        self, job_or_func: str | SaqJob, *, connection: AsyncConnection[Any] | Any = None, **kwargs: Any
+    ) -> Job | None:
+        """Enqueue a job (SAQ's `Queue.enqueue`), in the caller's transaction where its connection is given.
+
+        Example:
+            ```python
+            async with pool.connection() as connection, connection.transaction():
+                await connection.execute("INSERT INTO orders ...")
+                await queue.enqueue("confirm_order", order=17, connection=connection)
+            ```
+
+        Args:
+            job_or_func: the function's name, or a job.
+            connection: a `psycopg.AsyncConnection` to the queue's database. The job is there if and only if what is
+                done on it commits. Anything else of this name is an argument of the function.
+            **kwargs: arguments of the function, and properties of the job.
+
+        Returns:
+            The job; None where one of its key is already waiting or running.
+        """
+        if connection is not None and not isinstance(connection, AsyncConnection):
+            kwargs["connection"], connection = connection, None
+        mark = _transaction.set(connection)
+        try:
+            return await super().enqueue(job_or_func, **kwargs)
+        finally:
+            _transaction.reset(mark)
+
     async def _enqueue(self, job: SaqJob) -> Job | None:
-        if not await self._rows.enqueue(job):
+        if (connection := _transaction.get()) is not None:
+            (taken,) = await self._rows.enqueue_in(connection, [self._rows.new(job)])
+        else:
+            taken = await self._rows.enqueue(job)
+        if not taken:
             return None
         if logger.isEnabledFor(logging.INFO):
             logger.info("Enqueuing %s", job.info(logger.isEnabledFor(logging.DEBUG)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 from saq.job import Job, Status
 from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
 
@@ -211,3 +212,32 @@ async def test_connections_that_were_cut_hold_up_nobody_for_long(postgres_url: s
     async with asyncio.timeout(15):
         assert await queue.enqueue("f", key=name)
     await queue.disconnect()
+
+
+async def test_a_job_of_a_transaction_is_there_if_it_commits(make_queue: MakeQueue, postgres_url: str) -> None:
+    queue = await make_queue()
+    keys = [uuid.uuid4().hex for _ in range(3)]
+    ran = asyncio.Event()
+
+    async def f(_ctx: Any) -> None:
+        ran.set()
+
+    worker = Worker(queue, [("f", f)])
+    worker.start_in_background()
+    async with await AsyncConnection.connect(postgres_url, row_factory=dict_row) as connection:
+        with pytest.raises(RuntimeError):
+            async with connection.transaction():
+                assert await queue.enqueue("f", key=keys[0], connection=connection)
+                raise RuntimeError
+        assert await queue.job(keys[0]) is None
+        async with connection.transaction():
+            assert await queue.enqueue("f", key=keys[1], connection=connection)
+            assert await queue.enqueue("f", key=keys[1], connection=connection) is None
+            assert await queue.job(keys[1]) is None
+        job = await queue.job(keys[1])
+    assert job
+    await job.refresh(until_complete=20)
+    assert ran.is_set()
+    await worker.stop_in_background()
+    plain = await queue.enqueue("f", key=keys[2], connection="an argument")
+    assert plain.kwargs == {"connection": "an argument"}
