@@ -13,6 +13,7 @@ __all__ = (
     "FieldError",
     "ImproperConfigurationError",
     "JobCancelledError",
+    "JobTooLargeError",
     "LitestarSaqError",
     "MissingDependencyError",
     "UnknownFunctionError",
@@ -107,6 +108,23 @@ class UnknownFunctionError(LitestarSaqError):
         self.known = tuple(sorted(known))
         super().__init__(
             f"the worker of queue {queue!r} has no function {function!r}; it has: {', '.join(self.known) or 'none'}"
+        )
+
+
+class JobTooLargeError(LitestarSaqError, ValueError):
+    """A job takes more bytes than the queue accepts.
+
+    Attributes:
+        function: the job's function.
+        size: how many bytes it takes as it is stored.
+        limit: how many are accepted.
+    """
+
+    def __init__(self, function: str, size: int, limit: int) -> None:
+        self.function, self.size, self.limit = function, size, limit
+        super().__init__(
+            f"a job of {function!r} takes {size} bytes, and {limit} are accepted (QueueConfig.max_job_bytes): "
+            "keep what is large elsewhere, and give the job where it is"
         )
 
 

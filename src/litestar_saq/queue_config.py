@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ("PostgresQueueOptions", "QueueConfig", "RedisQueueOptions")
 
 _TIMERS = {"abort", "schedule", "sweep", "worker_info", "stats"}
+_JOB_DEFAULTS = {"timeout", "heartbeat", "retries", "ttl", "retry_delay", "retry_backoff"}
 _MODES = ("multiprocessing", "threading")
 _HOOKS = ("startup", "shutdown", "before_process", "after_process")
 
@@ -86,6 +87,11 @@ class QueueConfig:
     poll_interval: float | None = None
     """Seconds between looks for jobs on Postgres, instead of listening; None listens."""
 
+    job_defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What is set of a job that is enqueued by its function's name, where that is not said: `timeout` (SAQ: 10 s),
+    `heartbeat`, `retries` (1), `ttl` (600 s), `retry_delay`, `retry_backoff`."""
+    max_job_bytes: int = 16 * 1024 * 1024
+    """How many bytes a job may take that is enqueued."""
     on_worker_loss: Literal["retry", "abort"] = "retry"
     """What becomes of a job whose worker has died; a job's `meta` may say so for itself (`on_worker_loss`)."""
     max_worker_losses: int = 3
@@ -137,6 +143,19 @@ class QueueConfig:
         fields.flag("burst")
         fields.flag("separate_process")
         fields.one_of("multiprocessing_mode", _MODES)
+        fields.mapping("job_defaults", keys=_JOB_DEFAULTS)
+        for name, value in self.job_defaults.items():
+            boolean = isinstance(value, bool)
+            if name == "retry_backoff" and boolean:
+                continue
+            if (
+                boolean
+                or not isinstance(value, int | float)
+                or not -1 <= value < math.inf
+                or (value < 0 and name != "ttl")
+            ):
+                raise fields.refuse("job_defaults", "numbers of at least 0 (`ttl`: -1)", value=f"{name}={value!r}")
+        fields.whole("max_job_bytes", least=1)
         fields.one_of("on_worker_loss", ("retry", "abort"))
         fields.whole("max_worker_losses", least=1)
         fields.number("lease_s", least=1)

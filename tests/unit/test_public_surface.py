@@ -77,6 +77,8 @@ QUEUE_CONFIG = {
     "shutdown_grace_period_s": None,
     "cancellation_hard_deadline_s": None,
     "poll_interval": None,
+    "job_defaults": {},
+    "max_job_bytes": 16 * 1024 * 1024,
     "on_worker_loss": "retry",
     "max_worker_losses": 3,
     "lease_s": 10.0,

@@ -100,7 +100,7 @@ class Rows:
 
     def new(self, job: SaqJob) -> NewRow:
         """Return the row of a job that is enqueued."""
-        payload = self._bytes(job)
+        payload = _to_bytes(self._queue.serialize_new(job))
         return NewRow(job.key, payload, job.priority, job.group_key, job.scheduled or int(now_seconds()))
 
     def of(self, job: SaqJob, expire_at: int | None = KEEPS, *, deletes: bool = False) -> Write:
@@ -110,8 +110,7 @@ class Rows:
         return Write(job.key, self._bytes(job), str(status), job.scheduled, expire_at, deletes, held)
 
     def _bytes(self, job: SaqJob) -> bytes:
-        payload = self._queue.serialize(job)
-        return payload.encode() if isinstance(payload, str) else payload
+        return _to_bytes(self._queue.serialize(job))
 
     async def _write(self, writes: list[Write]) -> list[None]:
         # Of one that is written twice the last holds.
@@ -172,3 +171,7 @@ class Rows:
     def _connection(self) -> Any:
         with quiet(self._queue):
             return self._queue.pool.connection()
+
+
+def _to_bytes(payload: bytes | str) -> bytes:
+    return payload.encode() if isinstance(payload, str) else payload

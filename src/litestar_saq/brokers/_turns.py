@@ -79,7 +79,7 @@ class Enqueues:
 
     def entry(self, job: SaqJob) -> Entry:
         """Return what is stored of a job; what can't be written is the error of its own caller alone."""
-        return Entry(job.id, abort_id_of(job), self._queue.serialize(job), job.scheduled)
+        return Entry(job.id, abort_id_of(job), self._queue.serialize_new(job), job.scheduled)
 
     def put(self, job: SaqJob) -> asyncio.Future[bool]:
         """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""

@@ -8,6 +8,7 @@ from abc import ABC
 from copy import copy
 from dataclasses import fields
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar, cast
 
 from saq.job import Status
@@ -15,10 +16,11 @@ from saq.queue.base import Queue, logger
 from saq.utils import now
 
 from litestar_saq._metadata import LOSSES, ON_LOSS
+from litestar_saq.exceptions import JobTooLargeError
 from litestar_saq.jobs import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from saq.job import Job as SaqJob
 
@@ -150,6 +152,10 @@ class QueueMixin(Queue):
 
     on_worker_loss: Literal["retry", "abort"] = "retry"
     """What becomes of a job whose worker has died, unless the job's metadata says so."""
+    job_defaults: Mapping[str, Any] = MappingProxyType({})
+    """What is set of a job that is enqueued by its function's name, where that is not said."""
+    max_job_bytes: int | None = None
+    """How many bytes a job may take that is enqueued."""
     most_losses = 3
     """How many workers may die while they have a job; then it is given up as one that kills them."""
 
@@ -180,10 +186,25 @@ class QueueMixin(Queue):
         """
         if isinstance(job_or_func, str):
             given = {name: kwargs.pop(name) for name in list(kwargs) if name in Job.__dataclass_fields__}
+            given = {**self.job_defaults, **given}
             if kwargs:
                 given["kwargs"] = {**(given.get("kwargs") or {}), **kwargs}
             job_or_func, kwargs = Job(job_or_func, **given), {}
         return cast("Job | None", await super().enqueue(job_or_func, **kwargs))
+
+    def serialize_new(self, job: SaqJob) -> bytes | str:
+        """Return what is stored of a job that is enqueued.
+
+        Raises:
+            JobTooLargeError: where that is more than `max_job_bytes`.
+        """
+        payload = self.serialize(job)
+        size = len(payload)
+        if self.max_job_bytes is not None and size * (4 if isinstance(payload, str) else 1) > self.max_job_bytes:
+            size = len(payload.encode() if isinstance(payload, str) else payload)
+            if size > self.max_job_bytes:
+                raise JobTooLargeError(job.function, size, self.max_job_bytes)
+        return payload
 
     async def finish(
         self, job: SaqJob, status: Status, *, result: Any = None, error: str | None = None, **kwargs: Any

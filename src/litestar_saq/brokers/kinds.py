@@ -103,6 +103,7 @@ def build_queue(config: QueueConfig, dump: DumpType, load: LoadType) -> Queue:
     queue = _make_queue(config, dump, load)
     if isinstance(queue, QueueMixin):
         queue.on_worker_loss, queue.most_losses = config.on_worker_loss, config.max_worker_losses
+        queue.job_defaults, queue.max_job_bytes = dict(config.job_defaults), config.max_job_bytes
     if (leases := getattr(queue, "leases", None)) is not None:
         leases.lease_s = config.lease_s
     return queue

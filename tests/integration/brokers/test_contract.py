@@ -14,6 +14,7 @@ from saq.utils import now
 
 from litestar_saq import Job, Worker
 from litestar_saq.brokers import base, broker_of
+from litestar_saq.exceptions import JobTooLargeError
 
 StartWorker = Callable[..., Worker]
 
@@ -476,3 +477,24 @@ async def test_a_worker_s_lease_is_kept_by_a_thread_while_its_loop_is_busy(
     time.sleep(4)  # noqa: ASYNC251 - a loop that is busy is what is looked at
     assert await lives()
     assert not worker.may_be_lost
+
+
+@LEASED
+async def test_what_is_set_for_all_jobs_holds_where_a_job_says_nothing(queue: Any, key: str) -> None:
+    queue.job_defaults = {"timeout": 77, "retries": 5, "ttl": 3600}
+    job = await queue.enqueue("add", key=key, retries=2)
+    assert (job.timeout, job.retries, job.ttl) == (77, 2, 3600)
+    own = await queue.enqueue(Job("add", key=key + "own"))
+    assert (own.timeout, own.retries) == (10, 1)
+
+
+@LEASED
+async def test_a_job_that_is_too_large_is_refused_and_nothing_is_stored(queue: Any, key: str) -> None:
+    queue.max_job_bytes = 1000
+    assert await queue.enqueue("add", key=key, a="x" * 500)
+    with pytest.raises(JobTooLargeError, match=r"a job of 'add' takes 1\d\d\d bytes, and 1000 are accepted"):
+        await queue.enqueue("add", key=key + "large", a="x" * 1000)
+    with pytest.raises(JobTooLargeError):
+        await queue.enqueue_many([Job("add", key=key + "many", kwargs={"a": "ü" * 600})])
+    assert await queue.job(key + "large") is None
+    assert await queue.count("queued") == 1
