@@ -23,7 +23,7 @@ from litestar_saq._health_file import HealthFile
 from litestar_saq._job_threads import JobThreads
 from litestar_saq._lease import Lease
 from litestar_saq._run import JobRun
-from litestar_saq._upkeep import repeat
+from litestar_saq._upkeep import advise, repeat
 from litestar_saq.brokers.base import broker_of
 from litestar_saq.telemetry import quiet
 from litestar_saq.telemetry.logs import install_job_filter
@@ -299,6 +299,7 @@ class Worker(SaqWorker[Context]):
         if self._observer.wanted:
             steps.append((self._observer.observe, OBSERVE_EVERY_S, OBSERVE_EVERY_S))
         self._upkeep = [asyncio.create_task(repeat(self.queue, step, self.event), name="upkeep") for step in steps]
+        self._upkeep.append(asyncio.create_task(advise(self.queue), name="upkeep"))
         return self._upkeep
 
     async def _recover(self, _: float) -> None:

@@ -10,6 +10,7 @@ from saq.queue.redis import RedisQueue as SaqRedisQueue
 from saq.utils import now
 
 from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers._advice import advice_on
 from litestar_saq.brokers.base import Address, Broker, is_attempt, register_broker, same_attempt
 from litestar_saq.jobs import mark_expected
 
@@ -70,6 +71,13 @@ class RedisBroker(Broker):
         redis = cast("Any", cast("SaqRedisQueue", queue).redis)
         key = cast("SaqRedisQueue", queue).namespace(name)
         return bool(await redis.eval(scripts.HOLD_LEASE, 1, key, owner, int(ttl_s * 1000)))
+
+    async def advice(self, queue: Queue) -> list[str]:
+        """Return what of the server's version, persistence and eviction is dangerous to jobs."""
+        redis = cast("SaqRedisQueue", queue).redis
+        if getattr(redis.connection_pool, "hold", None) is not None:
+            return []  # an embedded one is as it is meant to be
+        return await advice_on(redis)
 
     async def oldest_job_s(self, queue: Queue) -> float | None:
         """Return how long the first job of the list has been due."""

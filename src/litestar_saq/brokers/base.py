@@ -103,6 +103,11 @@ class Broker(ABC):  # noqa: B024 - a base to derive from; a foreign queue uses i
         del queue, name, owner, ttl_s
         return False
 
+    async def advice(self, queue: Queue) -> list[str]:
+        """Return what of the broker is dangerous to jobs, and what to do about it: a sentence for each."""
+        del queue
+        return []
+
     async def oldest_job_s(self, queue: Queue) -> float | None:
         """Return for how many seconds the oldest job that is due has been waiting; None where it can't be told."""
         del queue
