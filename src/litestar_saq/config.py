@@ -72,7 +72,8 @@ class SAQConfig:
     web_path: str = "/saq"
     """The path of the page."""
     web_guards: list[Guard] | None = None
-    """Guards of the page and its API. None leaves both open to whoever reaches them, and the log says so."""
+    """Guards of the page and its API. None: whoever reaches them can see jobs, and change nothing but in debug mode, as
+    the log says. An empty list: anyone may do anything."""
     web_include_in_schema: bool = False
     """Whether the page's API is in the OpenAPI schema."""
     use_server_lifespan: bool = False

@@ -176,11 +176,12 @@ class SAQPlugin(InitPluginProtocol, CLIPlugin):
         return queues
 
     @asynccontextmanager
-    async def _lifespan(self, _app: Litestar) -> AsyncIterator[None]:
-        if self._config.web_enabled and not self._config.web_guards:
+    async def _lifespan(self, app: Litestar) -> AsyncIterator[None]:
+        if self._config.web_enabled and self._config.web_guards is None:
             logger.warning(
-                "SAQ's page at %s has no guards: anyone who reaches it can see and abort jobs (SAQConfig.web_guards)",
+                "SAQ's page at %s has no guards: anyone who reaches it can see jobs%s (SAQConfig.web_guards)",
                 self._config.web_path,
+                " and, in debug mode, retry and abort them" if app.debug else ", and nobody retry or abort them",
             )
         self.start_process(())
         queues = await self.provide_queues()

@@ -76,7 +76,7 @@ def mount(app: Any, root_path: str) -> Any:
 
 
 def build_app(queue: InMemoryQueue, web_path: str, **options: Any) -> Litestar:
-    config = SAQConfig(queue_instances={queue.name: queue}, web_enabled=True, web_path=web_path)
+    config = SAQConfig(queue_instances={queue.name: queue}, web_enabled=True, web_path=web_path, web_guards=[])
     return Litestar(plugins=[SAQPlugin(config)], **options)
 
 

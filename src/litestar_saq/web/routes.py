@@ -10,6 +10,7 @@ from litestar.di import Provide
 
 from litestar_saq.web import api
 from litestar_saq.web.files import build_files
+from litestar_saq.web.guards import changes_guards
 from litestar_saq.web.page import build_index
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class WebConfig(Protocol):
     web_path: str
     """The page's path."""
     web_guards: list[Guard] | None
-    """Guards of the page and its API."""
+    """Guards of the page and its API; None: it can be looked at, and nothing be changed but in debug mode."""
     web_include_in_schema: bool
     """Whether the API is in the OpenAPI schema."""
     static_files: Path
@@ -59,7 +60,7 @@ def build_web_handlers(
         Router(
             path or "/",
             route_handlers=[*api.HANDLERS, build_index(path)],
-            guards=list(config.web_guards or []),
+            guards=[*(config.web_guards or []), *changes_guards(config.web_guards)],
             dependencies={api.QUEUES_KEY: Provide(provide)},
             cache_control=CacheControlHeader(no_store=True),
             include_in_schema=config.web_include_in_schema,

@@ -53,7 +53,7 @@ def queue() -> InMemoryQueue:
 
 def build_app(*queues: Any, app: dict[str, Any] | None = None, **config: Any) -> Litestar:
     by_name = {queue.name: queue for queue in queues}
-    plugin = SAQPlugin(SAQConfig(queue_instances=by_name, web_enabled=True, **config))
+    plugin = SAQPlugin(SAQConfig(queue_instances=by_name, web_enabled=True, **{"web_guards": [], **config}))
     return Litestar(plugins=[plugin], **(app or {}))
 
 
@@ -338,3 +338,41 @@ class TestWiring:
         config = QueueConfig(broker_instance=queue)
         with TestClient(Litestar(plugins=[SAQPlugin(SAQConfig(queue_configs=[config]))])) as client:
             assert client.get("/saq").status_code == 404
+
+
+class TestChanges:
+    @pytest.mark.parametrize("action", ["retry", "abort"])
+    async def test_without_guards_nothing_is_changed(self, queue: InMemoryQueue, action: str) -> None:
+        await queue.enqueue("add", key="k", a=1, b=2)
+        with TestClient(build_app(queue, web_guards=None)) as client:
+            answer = client.post(f"/saq/api/queues/{queue.name}/jobs/k/{action}")
+            assert client.get(f"/saq/api/queues/{queue.name}/jobs/k").status_code == 200
+        assert answer.status_code == 403
+        assert "set SAQConfig.web_guards, to [] where anyone may" in answer.text
+        assert await queue.count("queued") == 1
+
+    async def test_in_debug_mode_it_is(self, queue: InMemoryQueue) -> None:
+        await queue.enqueue("add", key="k", a=1, b=2)
+        with TestClient(build_app(queue, web_guards=None, app={"debug": True})) as client:
+            assert client.post(f"/saq/api/queues/{queue.name}/jobs/k/abort").status_code == 202
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({}, 202),
+            ({"sec-fetch-site": "same-origin", "origin": "https://jobs.example"}, 202),
+            ({"sec-fetch-site": "none"}, 202),
+            ({"sec-fetch-site": "cross-site"}, 403),
+            ({"sec-fetch-site": "same-site"}, 403),
+            ({"origin": "http://testserver.local"}, 202),
+            ({"origin": "https://evil.example"}, 403),
+            ({"origin": "null"}, 403),
+        ],
+    )
+    async def test_the_page_of_another_site_changes_nothing(
+        self, queue: InMemoryQueue, headers: dict[str, str], status: int
+    ) -> None:
+        await queue.enqueue("add", key="k", a=1, b=2)
+        with TestClient(build_app(queue)) as client:
+            answer = client.post(f"/saq/api/queues/{queue.name}/jobs/k/abort", headers=headers)
+        assert answer.status_code == status

@@ -23,6 +23,7 @@ plugin = SAQPlugin(
             )
         ],
         web_enabled=True,
+        web_guards=[],
         enable_otel="SPANS" in os.environ,
     )
 )
