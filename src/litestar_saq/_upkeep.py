@@ -25,6 +25,7 @@ Upkeep = tuple["Callable[[Any], Coroutine[Any, Any, Any]]", float, float]
 """What is done, the seconds from one time to the next, and its argument."""
 
 
+_TOLD = 200
 _advised: set[Address | None] = set()
 """The brokers that this process has given advice on."""
 
@@ -53,6 +54,7 @@ async def repeat(queue: Queue, upkeep: Upkeep, ending: asyncio.Event) -> None:
         except Exception as error:
             # Once for each outage, not once a second.
             if not failing:
-                logger.warning("Upkeep %s failed: %s", step.__name__, error, exc_info=logger.isEnabledFor(10))
+                told = str(error)[:_TOLD]  # redis-py tells of each sentinel all that there is
+                logger.warning("Upkeep %s failed: %s", step.__name__, told, exc_info=logger.isEnabledFor(10))
             failing = True
         await pause(every_s, ending)

@@ -38,8 +38,8 @@ class QueueConfig:
     """
 
     dsn: str | None = None
-    """Where the broker is: `redis://`, `rediss://`, `unix://`, `postgresql://`, `http://`, `https://` or
-    `embedded://[folder]`. Either this or `broker_instance`."""
+    """Where the broker is: `redis://`, `rediss://`, `unix://`, `redis+sentinel://host,host/service`, `postgresql://`,
+    `http://`, `https://` or `embedded://[folder]`. Either this or `broker_instance`."""
     broker_instance: Any = None
     """A `redis.asyncio.Redis`, a `psycopg_pool.AsyncConnectionPool`, or a queue of SAQ's, instead of `dsn`."""
     id: str | None = None

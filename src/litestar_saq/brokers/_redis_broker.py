@@ -35,7 +35,10 @@ class RedisBroker(Broker):
 
     def address(self, queue: Queue) -> Address | None:
         """Return the server's host and port, or its socket's path."""
-        options = cast("SaqRedisQueue", queue).redis.connection_pool.connection_kwargs
+        pool: Any = cast("SaqRedisQueue", queue).redis.connection_pool
+        options = pool.connection_kwargs
+        if (manager := getattr(pool, "sentinel_manager", None)) is not None:
+            options = manager.sentinels[0].connection_pool.connection_kwargs
         if path := options.get("path"):
             return Address(str(path), None)
         return Address(str(options.get("host", "localhost")), int(options.get("port", 6379)))

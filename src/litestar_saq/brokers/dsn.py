@@ -11,6 +11,8 @@ SCHEMES = {
     "redis": "redis",
     "rediss": "redis",
     "unix": "redis",
+    "redis+sentinel": "redis",
+    "rediss+sentinel": "redis",
     "postgres": "postgres",
     "postgresql": "postgres",
     "http": "http",

