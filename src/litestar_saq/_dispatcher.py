@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import json
 import logging
 from typing import TYPE_CHECKING, Any, cast
@@ -34,6 +35,10 @@ __all__ = ("Dispatcher",)
 
 logger = logging.getLogger(__name__)
 
+_BEGIN_AT_ONCE = 8
+"""How many jobs begin in one turn of the event loop: with all that are at hand it would be too long for round trips."""
+_AT_ONCE = 100
+"""How many are asked for in one round trip at most."""
 _BLOCK_S = 15.0
 """Seconds for which an idle worker waits in one command; it is woken up when the worker ends."""
 _BLOCK_UNWAKED_S = 1.0
@@ -73,7 +78,10 @@ class Dispatcher:
         """How many times in a row nothing was there."""
         self._worker = worker
         self._queue = queue
+        self._context = contextvars.copy_context()
         self._running = 0
+        self._asks = False
+        self._begun = 0
         self._more = True
         """Whether there may be jobs that wait; otherwise one that comes is waited for."""
         self._failures = 0
@@ -119,19 +127,26 @@ class Dispatcher:
         if asked and self._worker.concurrency == 1:
             return 0  # of two answers either may come first, and a worker of one slot runs jobs in their order
         free = self._worker.concurrency - self._running - asked
-        return min(free + self._hand.wanted(), self._worker.concurrency)
+        return min(free + self._hand.wanted(), _AT_ONCE)
 
     def _next(self) -> None:
         """Begin what is at hand, and see to it that jobs come, where slots are free or will be soon."""
         if self._ending:
             return
-        while self._hand and self._running < self._worker.concurrency:
-            self._begin(self._hand.pop())
+        self._begin_those_at_hand()
         if self._more:
             if self._count() > 0:
                 self._queue.turns.turn()
         elif not (self.away or self._returning or self._waiting) and self._running < self._worker.concurrency:
             self._waiting = self._keep(self._wait())
+
+    def _begin_those_at_hand(self) -> None:
+        while self._hand and self._running < self._worker.concurrency and self._begun < _BEGIN_AT_ONCE:
+            self._begun += 1
+            self._begin(self._hand.pop())
+        if self._begun and not self._asks:
+            self._asks = True
+            asyncio.get_running_loop().call_soon(self._ask)
 
     def _keep(self, coroutine: Any) -> asyncio.Task[Any]:
         task = asyncio.create_task(coroutine)
@@ -183,11 +198,8 @@ class Dispatcher:
                 continue
             if begun:
                 mark_begun(job, payload)
-            if self._running < self._worker.concurrency and not self._ending:
-                self._begin(job)
-            else:
-                self._worker.held.add(job)
-                self._hand.put(job)
+            self._worker.held.add(job)
+            self._hand.put(job)
         self._look_again(came=len(rows), asked=asked)
         self._next()
 
@@ -206,16 +218,28 @@ class Dispatcher:
 
     def _begin(self, job: Job) -> None:
         self._running += 1
-        self._worker.held.add(job)
         received(self._queue, job)
         run = JobRun(self._worker, job, self._freed)
-        task = asyncio.create_task(run.run(), name="process")
+        # Not the context of the job whose end has made room for this one.
+        context = self._context.copy()
+        task = context.run(run.start, context)
         self._worker.tasks.add(task)
         task.add_done_callback(lambda task: self._ended(run, task))
 
     def _freed(self) -> None:
         self._running -= 1
         self._hand.ended()
+        if self._ending:
+            return
+        self._begin_those_at_hand()
+        # Others are asked for in the loop's next turn: in the same round trip it is told what became of this one.
+        if not self._asks:
+            self._asks = True
+            asyncio.get_running_loop().call_soon(self._ask)
+
+    def _ask(self) -> None:
+        self._asks = False
+        self._begun = 0
         self._next()
 
     def _ended(self, run: JobRun, task: asyncio.Task[None]) -> None:

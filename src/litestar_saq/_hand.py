@@ -18,10 +18,14 @@ __all__ = ("Hand",)
 LONGEST_S = 0.1
 """How long a job lies at hand at most; then it goes back, for whoever has a slot."""
 _AHEAD_S = 0.01
+_MOST = 200
+"""How many there are at most."""
 """The jobs that end in this time are worth having at hand."""
 _QUICK_S = 0.05
 """Jobs that take longer are not: to them a round trip is little, and other workers would wait for them."""
 _WINDOW_S = 0.01
+_NEWEST = 0.25
+"""What the last window counts for in the rate."""
 _SETTLE_S = 0.005
 
 
@@ -34,7 +38,7 @@ class Hand:
     """Takes jobs, and gives them out one by one.
 
     Args:
-        slots: how many jobs run at a time; there are never more at hand.
+        slots: how many jobs run at a time.
         give_back: called with jobs that lie too long, the first one first.
         is_settled: tells whether no more are under way; until then they are not given back, or those would come first.
     """
@@ -79,8 +83,11 @@ class Hand:
         """Count a job that has ended."""
         self._ends += 1
         now = time.monotonic()
-        if (passed_s := now - self._since) >= _WINDOW_S:
-            self._rate = self._ends / passed_s
+        if (passed_s := now - self._since) >= LONGEST_S:
+            self._rate = 0.0
+        if passed_s >= _WINDOW_S:
+            # They end in bursts: one window alone tells little.
+            self._rate += (self._ends / passed_s - self._rate) * (_NEWEST if self._rate else 1.0)
             self._ends = 0
             self._since = now
 
@@ -91,7 +98,7 @@ class Hand:
     def wanted(self) -> int:
         """Return how many more are worth having beside those that run; less than none where there are too many."""
         rate = self.rate() if not self._late else 0.0
-        ahead = min(self._slots, math.ceil(rate * _AHEAD_S)) if rate * _QUICK_S >= self._slots else 0
+        ahead = min(_MOST, math.ceil(rate * _AHEAD_S)) if rate * _QUICK_S >= self._slots else 0
         return ahead - len(self._taken)
 
     def _look(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import traceback
 from functools import partial
 from itertools import count
@@ -19,17 +18,21 @@ from litestar_saq.telemetry import begin_run
 from litestar_saq.telemetry.logs import bind_job
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    import contextvars
+    from collections.abc import Awaitable, Callable
 
     from saq.job import Job
     from saq.types import Context, JobTaskContext
 
+    from litestar_saq.telemetry.runs import Run
     from litestar_saq.worker import Worker
 
 __all__ = ("JobRun",)
 
 logger = logging.getLogger(__name__)
 
+_Called = tuple["asyncio.Task[Any]", "asyncio.Future[None]"]
+"""The task of a job's function, and what is done as soon as it is about to be."""
 _WRITE_TRIES = 6
 """How often a worker that ends tries to write an outcome."""
 _TELL_TRIES = 3
@@ -59,6 +62,27 @@ class JobRun:
         self._hooked = False
         self._freed = freed
         self._attempt = job.attempts, job.started
+        self._called: _Called | None = None
+        self._span: Run | None = None
+        self._bound: bind_job | None = None
+        self._has_context = False
+        """Whether the context is this run's alone, and is gone with it."""
+
+    def start(self, context: contextvars.Context) -> asyncio.Task[None]:
+        """Begin, and with nothing to be done before it the job's function too, as soon as the loop can do that.
+
+        Args:
+            context: what this is called in, and nothing else.
+
+        Returns:
+            The task of `run`.
+        """
+        self._has_context = True
+        if self._held is not None:
+            self._enter()
+            if self._job.function in self._worker.functions and not self._worker.has_before_hooks:
+                self._start_function()
+        return asyncio.get_running_loop().create_task(self.run(), name="process", context=context)
 
     def free(self) -> None:
         """Tell that the job's slot is free, unless that is told already."""
@@ -68,25 +92,35 @@ class JobRun:
 
     async def run(self) -> None:
         """Run the job and write its outcome."""
+        try:
+            if self._bound is None:
+                self._enter()
+            await self._run()
+        finally:
+            self._leave()
+
+    def _enter(self) -> None:
         job = self._job
         if self._held is None:
             job.started = now()
             job.attempts += 1
             job.worker_id = self._worker.id
         self._attempt = job.attempts, job.started
-        self._worker.held.add(job)
-        self._worker.unwritten.discard(job)  # an earlier attempt of it
-        span = begin_run(self._worker.queue, job, self._worker.id)
-        if self._held is not None and span is not None:
+        if self._worker.unwritten:
+            self._worker.unwritten.discard(job)  # an earlier attempt of it
+        self._span = begin_run(self._worker.queue, job, self._worker.id)
+        if self._held is not None and self._span is not None:
             # A sweep after our death knows of this attempt by it.
             cast("Any", self._worker.queue).note(job, self._held)
-        try:
-            with bind_job(job):
-                await self._run()
-        finally:
-            self._worker.held.discard(job)
-            if span is not None:
-                span.end(self._context.get("exception"))
+        self._bound = bind_job(job)
+        self._bound.__enter__()
+
+    def _leave(self) -> None:
+        if self._bound is not None and not self._has_context:
+            self._bound.__exit__()
+        self._worker.held.discard(self._job)
+        if self._span is not None:
+            self._span.end(self._context.get("exception"))
 
     async def _run(self) -> None:
         try:
@@ -103,7 +137,8 @@ class JobRun:
         if self._held is None:
             await self._job.update(status=Status.ACTIVE)
         self._hooked = True
-        await self._worker._before_process(self._context)  # noqa: SLF001 - SAQ's seam for subclasses
+        if self._task is None:
+            await self._worker._before_process(self._context)  # noqa: SLF001 - SAQ's seam for subclasses
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("Processing %s", self._job.info())
         result = await self._call()
@@ -111,19 +146,35 @@ class JobRun:
             await self._write(lambda: self._job.finish(Status.COMPLETE, result=result))
 
     async def _call(self) -> Any:
+        task, waiter = self._called or self._start_function()
+        if not task.done():
+            await _until_done(task, waiter, self._job.timeout)
+        if not task.done():
+            task.cancel()
+            raise TimeoutError
+        return task.result()
+
+    def _start_function(self) -> _Called:
         worker, job = self._worker, self._job
         if job.function not in worker.functions:
             raise UnknownFunctionError(job.function, worker.queue.name, worker.functions)
         function = worker.coroutine_function(worker.functions[job.function])
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._task = _start(_call(function, self._context, job.kwargs or {}, waiter))
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._task = loop.create_task(self._function(function, waiter))
         self._slot = worker.watch(job, self._task)
-        if not self._task.done():
-            await _until_done(self._task, waiter, job.timeout)
-        if not self._task.done():
-            self._task.cancel()
-            raise TimeoutError
-        return self._task.result()
+        self._called = self._task, waiter
+        return self._called
+
+    async def _function(self, function: Callable[..., Any], waiter: asyncio.Future[None]) -> Any:
+        try:
+            return await function(self._context, **(self._job.kwargs or {}))
+        finally:
+            # The next job begins, and who waits for this one wakes up, in the next turn of the loop: else each job of a
+            # busy loop would be late by two more of them.
+            if not self._worker.after_process:
+                self.free()
+            _wake(waiter)
 
     async def _cancelled(self) -> None:
         """Sort out who cancelled: an abort, the end of the worker, or the job itself."""
@@ -223,24 +274,6 @@ def _held(job: Job, worker_id: str) -> bytes | None:
         job.attempts -= 1
         return None
     return held
-
-
-def _start(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-    """Make a task that begins at once, where Python can do that: in the next turn of a busy loop it would be late."""
-    loop = asyncio.get_running_loop()
-    if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
-        return asyncio.Task(coroutine, loop=loop, eager_start=True)
-    return loop.create_task(coroutine)
-
-
-async def _call(
-    function: Callable[..., Any], context: Context, kwargs: dict[str, Any], waiter: asyncio.Future[None]
-) -> Any:
-    """Call a job's function; who waits for it is woken up in the same turn of the loop, and not in the one after."""
-    try:
-        return await function(context, **kwargs)
-    finally:
-        _wake(waiter)
 
 
 def _wake(waiter: asyncio.Future[None], _: object = None) -> None:

@@ -198,6 +198,11 @@ class Worker(SaqWorker[Context]):
         """Whether others may take this worker for dead, and its jobs."""
         return self._lease is not None and self._lease.lapsed
 
+    @property
+    def has_before_hooks(self) -> bool:
+        """Whether something is to be done before each job's function."""
+        return bool(self.before_process) or type(self)._before_process is not SaqWorker._before_process  # noqa: SLF001
+
     def _state(self) -> State:
         if self.event.is_set():
             return "ending"
@@ -257,6 +262,7 @@ class Worker(SaqWorker[Context]):
             with quiet(self.queue):
                 await self.broker.release(self.queue, job)
             return False
+        self.held.add(job)
         await JobRun(self, job).run()
         return True
 

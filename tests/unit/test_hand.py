@@ -31,7 +31,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.mark.parametrize(
     ("slots", "job_s", "ahead"),
-    [(10, 0.01, 10), (50, 0.01, 50), (10, 0.04, 3), (10, 0.001, 10), (10, 0.06, 0), (1, 10, 0), (1, 0.01, 1)],
+    [
+        (10, 0.01, 10),
+        (50, 0.01, 50),
+        (10, 0.04, 3),
+        (10, 0.001, 94),
+        (50, 0.001, 200),
+        (10, 0.06, 0),
+        (1, 10, 0),
+        (1, 0.01, 1),
+    ],
 )
 def test_as_many_as_end_in_10_ms_where_they_are_quick(clock: Clock, slots: int, job_s: float, ahead: int) -> None:
     hand = Hand(slots, lambda _: None, lambda: True)

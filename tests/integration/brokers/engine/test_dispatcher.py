@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import Any
 
+import pytest
 from saq.job import Status
 
 from litestar_saq import Worker
@@ -49,6 +51,32 @@ async def test_never_more_jobs_run_than_there_are_slots(queue: RedisQueue) -> No
         await asyncio.sleep(0.01)
     await worker.stop_in_background()
     assert most == 7
+
+
+@pytest.mark.parametrize("concurrency", [1, 50])
+@pytest.mark.parametrize("hooked", [False, True])
+async def test_a_job_has_nothing_of_the_one_before_it_in_its_context(
+    queue: RedisQueue, concurrency: int, hooked: bool
+) -> None:
+    tenant = ContextVar("tenant", default="nobody")
+    found: set[str] = set()
+
+    async def enter(ctx: Any) -> None:
+        found.add(tenant.get())
+        tenant.set(ctx["job"].key)
+
+    async def work(_ctx: Any) -> None:
+        if not hooked:
+            found.add(tenant.get())
+            tenant.set("somebody")
+
+    await queue.enqueue_many(Job("work") for _ in range(300))
+    worker = Worker(queue, [("work", work)], concurrency=concurrency, before_process=[enter] if hooked else None)
+    worker.start_in_background()
+    while queue.complete < 300:
+        await asyncio.sleep(0.01)
+    await worker.stop_in_background()
+    assert found == {"nobody"}
 
 
 async def test_an_idle_worker_asks_little_and_ends_at_once(queue: RedisQueue) -> None:
