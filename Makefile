@@ -11,7 +11,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 WITH_DEMO := pyproject.toml --all-extras --group app --group demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench profile bench-telemetry scale simulate chaos pictures lock clean app-environment environment
+.PHONY: help demo up down secrets test chart chart-readme chart-tools test-stack test-cluster test-template template test-image lint format build bench profile bench-telemetry bench-postgres scale simulate chaos pictures lock clean app-environment environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,9 @@ profile: environment ## Record what SAQ's worker and ours do while they drain a 
 
 bench-telemetry: environment ## Measure what telemetry costs, in some minutes (ARGS="--jobs 1000 --rounds 3")
 	@exec $(RUN) benchmarks.telemetry_cost $(ARGS)
+
+bench-postgres: environment ## Measure ours and SAQ on Postgres, in some minutes (ARGS="--jobs 5000 --rounds 3 --show")
+	@exec $(RUN) benchmarks.postgres $(ARGS)
 
 scale: environment ## Measure what one Redis and one worker carry, in some minutes (ARGS="--jobs 2000 --rounds 1 --reports 10")
 	@exec $(RUN) benchmarks.scale $(ARGS)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.comparison.processes import Workers
 
-__all__ = ("Broker", "Moment", "look", "pace", "until")
+__all__ = ("Broker", "Moment", "begun_by", "look", "pace", "until")
 
 _POLL_S = 0.02
 
@@ -42,6 +42,12 @@ class Moment:
 
 
 async def until(broker: Broker, workers: Workers, jobs: int, limit_s: float, least: int = 0) -> Moment:
+    """Wait as `begun_by` does; return what was used until then."""
+    await begun_by(workers, jobs, limit_s, least)
+    return await look(broker, workers)
+
+
+async def begun_by(workers: Workers, jobs: int, limit_s: float, least: int = 0) -> None:
     """Wait until so many jobs have begun, or the time is over.
 
     Raises:
@@ -53,7 +59,6 @@ async def until(broker: Broker, workers: Workers, jobs: int, limit_s: float, lea
         await asyncio.sleep(_POLL_S)
     if begun <= least:
         raise PeerError(f"{begun} of {jobs} jobs have begun after {limit_s:.0f} s: {workers.told()}")
-    return await look(broker, workers)
 
 
 async def look(broker: Broker, workers: Workers) -> Moment:
