@@ -108,7 +108,7 @@ async def _run(jobs: int, rounds: int, *, write: bool) -> None:
 
 def _start_container(stack: AsyncExitStack) -> str:
     # Only where there is no server.
-    from docker.errors import DockerException  # noqa: PLC0415
+    from docker.errors import DockerException  # type: ignore[import-not-found]  # noqa: PLC0415
     from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
 
     try:

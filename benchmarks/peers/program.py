@@ -14,7 +14,7 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.peers.adapter import AT_ONCE, IN_BULK, WARM_UP, Task
+from benchmarks.peers.adapter import AT_ONCE, IN_BULK, NAP_S, WARM_UP, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -45,7 +45,10 @@ def main(adapter: type[Adapter]) -> None:
     if task.role == "work":
         adapter(task).work()
         return
-    figures = _describe(adapter) if task.role == "describe" else run(_produce(adapter(task), task))
+    if task.role == "describe":
+        figures = _describe(adapter)
+    else:
+        figures = run(_sleep(task) if task.role == "sleep" else _produce(adapter(task), task))
     print(json.dumps(figures))  # noqa: T201 - the answer
 
 
@@ -58,6 +61,19 @@ def _describe(peer: type[Adapter]) -> dict[str, Any]:
         "bulk": peer.bulk,
         "polls": peer.polls,
     }
+
+
+async def _sleep(task: Task) -> dict[str, float]:
+    """Sleep as the jobs of `nap` do, as many at once, with no queue: nobody's jobs can be quicker on this machine."""
+    each = max(1, task.jobs // task.concurrency)
+
+    async def sleep() -> None:
+        for _ in range(each):
+            await asyncio.sleep(NAP_S)
+
+    begin = time.perf_counter()
+    await asyncio.gather(*(sleep() for _ in range(task.concurrency)))
+    return {"jobs_per_s": each * task.concurrency / (time.perf_counter() - begin)}
 
 
 async def _produce(peer: Adapter, task: Task) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def page() -> Iterator[str]:
 def test_a_quick_look_measures_ours_and_saq(tmp_path: Path) -> None:
     raw = tmp_path / "raw.json"
     done = subprocess.run(
-        [*COMMAND, "--steps", "enqueue,drain,latency,round-trip", "--json", raw],
+        [*COMMAND, "--steps", "enqueue,drain,naps,latency,round-trip", "--json", raw],
         cwd=ROOT,
         env=environment(),
         capture_output=True,
@@ -53,6 +53,7 @@ def test_a_quick_look_measures_ours_and_saq(tmp_path: Path) -> None:
     assert figures["failed"] == [], done.stdout
     assert set(figures["summary"]["drain-50"]) == {"ours", "saq"}
     assert set(figures["summary"]["drain-50-traced"]) == {"ours"}
+    assert figures["summary"]["sleeps"]["sleeps"]["jobs_per_s"] < 5000
     assert all(one["jobs_per_s"] > 0 for one in figures["summary"]["drain-50"].values())
     assert figures["summary"]["latency-50"]["saq"]["p50_ms"] > 0
     assert figures["peers"]["saq"]["versions"]["saq"].startswith("0.26.")

@@ -59,3 +59,9 @@ def test_the_raw_figures_can_go_elsewhere(figures: Figures, tmp_path: Path) -> N
     ]
     assert len(raw["measurements"]) == 2
     assert raw["plan"]["rounds"] == 2
+
+
+def test_what_sleeping_alone_does_is_told_where_it_was_measured(figures: Figures) -> None:
+    assert "only sleep" not in figures.markdown()
+    figures.add(Measurement(round=0, step="sleeps", variant="sleeps", figures={"jobs_per_s": 4850.0}))
+    assert "50 coroutines that only sleep for 10 ms, with no queue: 97 % of 5,000." in figures.markdown()
