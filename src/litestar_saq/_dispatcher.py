@@ -20,6 +20,7 @@ from litestar_saq.brokers._call import ask
 from litestar_saq.brokers._overview import text
 from litestar_saq.brokers._turns import Demand
 from litestar_saq.brokers.base import broker_of
+from litestar_saq.exceptions import UnreadableJobError
 from litestar_saq.jobs import mark_begun, pop_begun
 from litestar_saq.telemetry import quiet, received
 
@@ -191,8 +192,8 @@ class Dispatcher:
         for job_id, payload, begun in rows:
             try:
                 job = self._queue.deserialize(payload)
-            except Exception:
-                logger.exception("A job can't be read: %s", job_id)
+            except UnreadableJobError as error:
+                self._keep(self._set_aside(job_id, error))
                 continue
             if job is None:
                 continue
@@ -265,6 +266,10 @@ class Dispatcher:
             self._returning -= 1
             self._next()
 
+    async def _set_aside(self, job_id: bytes, error: UnreadableJobError) -> None:
+        with contextlib.suppress(*broker_of(self._queue).unreachable), quiet(self._queue):  # else a sweep does it
+            await self._queue.set_aside(job_id, error)
+
     async def _put_back(self, job: Job, begun: bytes | None) -> None:
         """Put back a job that did not run.
 
@@ -310,7 +315,10 @@ class Dispatcher:
         ids = await redis.lrange(self._queue.namespace("active"), 0, -1)
         payloads = await redis.mget(ids) if ids else ()
         for job_id, payload in zip(ids, payloads, strict=True):
-            job = self._queue.deserialize(payload)
+            try:
+                job = self._queue.deserialize(payload)
+            except UnreadableJobError:  # a sweep deals with it
+                continue
             if job is None or job in self._worker.held or job in self._worker.unwritten:
                 continue
             if job.status is Status.QUEUED and text(job_id) in self._adopted:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from saq.utils import exponential_backoff
 
 from litestar_saq.brokers.base import broker_of
+from litestar_saq.exceptions import UnreadableJobError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,8 @@ class Fetcher:
         while not self._ending().is_set():
             try:
                 return await self._fetch_in_time()
+            except UnreadableJobError as error:
+                logger.error("%s", error)  # noqa: TRY400 - it says all; a sweep sets the job aside
             except Exception as error:  # noqa: BLE001 - logged, once an outage; a burst too waits for its broker
                 failures = min(failures + 1, _BACKOFF_ATTEMPTS)
                 await self._back_off(error, failures)

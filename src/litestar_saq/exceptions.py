@@ -18,6 +18,7 @@ __all__ = (
     "MissingDependencyError",
     "UnknownFunctionError",
     "UnknownQueueError",
+    "UnreadableJobError",
 )
 
 
@@ -126,6 +127,19 @@ class JobTooLargeError(LitestarSaqError, ValueError):
             f"a job of {function!r} takes {size} bytes, and {limit} are accepted (QueueConfig.max_job_bytes): "
             "keep what is large elsewhere, and give the job where it is"
         )
+
+
+class UnreadableJobError(LitestarSaqError, ValueError):
+    """What is stored under a job's key is no job of its queue.
+
+    Attributes:
+        queue: the queue.
+        reason: why; it holds no argument and no result.
+    """
+
+    def __init__(self, queue: str, reason: str) -> None:
+        self.queue, self.reason = queue, reason
+        super().__init__(f"a job of queue {queue!r} can't be read: {reason}")
 
 
 class JobCancelledError(LitestarSaqError):

@@ -85,7 +85,7 @@ async def test_a_job_of_saqs_can_be_enqueued(queue: InMemoryQueue) -> None:
 
 async def test_a_job_of_another_queue_is_refused_without_its_arguments(queue: InMemoryQueue) -> None:
     payload = {"queue": "other", "function": "send", "key": "k", "kwargs": {"to": SECRET}}
-    with pytest.raises(ValueError, match="job 'k' of queue 'other' was fetched by queue 'samples'") as caught:
+    with pytest.raises(ValueError, match="'samples' can't be read: job 'k' belongs to queue 'other'") as caught:
         queue.deserialize(payload)
     assert SECRET not in str(caught.value)
     assert payload["queue"] == "other"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from saq.job import Status
@@ -11,6 +10,7 @@ from saq.job import Status
 from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._overview import text
 from litestar_saq.brokers._redis_broker import RedisBroker
+from litestar_saq.exceptions import UnreadableJobError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from litestar_saq.jobs import Job
 
 __all__ = ("LostJobs",)
-
-logger = logging.getLogger(__name__)
 
 _LOOK = 0.3
 """One worker looks, and the others not again for this part of a lease's time."""
@@ -65,18 +63,17 @@ class LostJobs:
         found = [
             (job_id, payload, job)
             for job_id, payload in zip(ids, payloads, strict=True)
-            if (job := self._read(job_id, payload)) is not None
+            if (job := self._read(payload)) is not None
             and (takers.get(job_id) if job.status is Status.QUEUED else job.worker_id) in gone
         ]
         recovered = await self._queue.sweep_all(found, self._recover)
         await self._leases.forget(gone)
         return [job_id for job_id, _, _ in recovered]
 
-    def _read(self, job_id: str, payload: bytes | None) -> Job | None:
+    def _read(self, payload: bytes | None) -> Job | None:
         try:
             return self._queue.deserialize(payload)
-        except Exception as error:  # noqa: BLE001 - the sweep tells of it, too; the others must come through
-            logger.warning("A job can't be read: %s: %s", job_id, type(error).__name__)
+        except UnreadableJobError:  # the sweep deals with it; the others must come through
             return None
 
     async def _recover(self, found: tuple[str, bytes, Job]) -> bool:

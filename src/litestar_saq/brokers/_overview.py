@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from saq.utils import now
 
+from litestar_saq.exceptions import UnreadableJobError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
@@ -67,4 +69,11 @@ async def find_jobs(queue: RedisQueue, batch_size: int) -> AsyncIterator[SaqJob]
 async def _jobs(queue: RedisQueue, ids: Iterable[bytes | str]) -> list[SaqJob]:
     wanted = list(ids)
     payloads = await cast("Any", queue.redis).mget(wanted) if wanted else []
-    return [job for payload in payloads if (job := queue.deserialize(payload)) is not None]
+    return [job for payload in payloads if (job := _read(queue, payload)) is not None]
+
+
+def _read(queue: RedisQueue, payload: bytes | str | None) -> SaqJob | None:
+    try:
+        return queue.deserialize(payload)
+    except UnreadableJobError:  # who works on the queue tells of it
+        return None

@@ -12,6 +12,7 @@ from saq.utils import now
 from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._advice import advice_on
 from litestar_saq.brokers.base import Address, Broker, is_attempt, register_broker, same_attempt
+from litestar_saq.exceptions import UnreadableJobError
 from litestar_saq.jobs import mark_expected
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ class RedisBroker(Broker):
         """Return how long the first job of the list has been due."""
         ours = cast("SaqRedisQueue", queue)
         first = await cast("Any", ours.redis).lindex(ours.namespace("queued"), 0)
-        job = queue.deserialize(await ours.redis.get(first)) if first else None
+        try:
+            job = queue.deserialize(await ours.redis.get(first)) if first else None
+        except UnreadableJobError:  # who takes it tells of it
+            job = None
         return max(0.0, (now() - max(job.queued, job.scheduled * 1000)) / 1000) if job else 0.0
 
     async def forget_worker(self, queue: Queue, worker_id: str) -> None:

@@ -40,6 +40,17 @@ redis.call('LPUSH', KEYS[2], ARGV[1])
 return 1
 """
 
+SET_ASIDE = """
+-- KEYS: active list, incomplete set, who took what, those that can't be read. ARGV: a job's id, how many are kept.
+-- What is stored under the job's own key stays.
+redis.call('HDEL', KEYS[3], ARGV[1])
+if redis.call('LREM', KEYS[1], 0, ARGV[1]) == 0 then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('RPUSH', KEYS[4], ARGV[1])
+redis.call('LTRIM', KEYS[4], -ARGV[2], -1)
+return 1
+"""
+
 ENQUEUE_MANY = """
 -- KEYS: incomplete set, queued list, then a job and its abort mark for each. ARGV: for each its payload and when it is
 -- scheduled for (0: now). Returns for each whether it was taken.

@@ -31,7 +31,7 @@ WITH taken AS (
   LIMIT %(limit)s
   FOR UPDATE SKIP LOCKED
 )
-UPDATE {jobs} SET status = 'active' FROM taken WHERE {jobs}.key = taken.key RETURNING job
+UPDATE {jobs} SET status = 'active' FROM taken WHERE {jobs}.key = taken.key RETURNING job, {jobs}.key
 """
 
 READ_JOB = "SELECT job, status FROM {jobs} WHERE key = %(key)s"
@@ -90,7 +90,9 @@ WHERE queue = %(queue)s AND status IN ('aborted', 'complete', 'failed') AND %(no
 
 EXPIRE_STATS = "DELETE FROM {stats} WHERE %(now)s >= expire_at"
 
-LIST_ACTIVE = "SELECT job, status FROM {jobs} WHERE queue = %(queue)s AND status IN ('active', 'aborting')"
+SET_ASIDE = "UPDATE {jobs} SET status = 'failed', expire_at = NULL WHERE key = ANY(%(keys)s) AND queue = %(queue)s"
+
+LIST_ACTIVE = "SELECT job, status, key FROM {jobs} WHERE queue = %(queue)s AND status IN ('active', 'aborting')"
 
 HOLD_LEASE = """
 INSERT INTO {stats} AS held (worker_id, stats, expire_at, queue_key)

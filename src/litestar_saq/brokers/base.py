@@ -16,6 +16,7 @@ from saq.queue.base import Queue, logger
 from saq.utils import now
 
 from litestar_saq._metadata import LOSSES, ON_LOSS
+from litestar_saq.brokers._reading import read_job
 from litestar_saq.exceptions import JobTooLargeError
 from litestar_saq.jobs import Job
 
@@ -170,18 +171,9 @@ class QueueMixin(Queue):
         """Read a job.
 
         Raises:
-            ValueError: where it belongs to another queue.
+            UnreadableJobError: where that is no job of this queue.
         """
-        if not payload:
-            return None
-        stored = dict(payload) if isinstance(payload, dict) else self._load(payload)
-        if stored is None:  # a proxy's "null"
-            return None
-        if (owner := stored.pop("queue", None)) != self.name:
-            raise ValueError(f"job {stored.get('key')!r} of queue {owner!r} was fetched by queue {self.name!r}")
-        if status:
-            stored["status"] = status
-        return Job(**stored, queue=self)
+        return read_job(self, payload, self._load, status) if payload else None
 
     async def enqueue(self, job_or_func: str | SaqJob, **kwargs: Any) -> Job | None:
         """Enqueue a job (SAQ's `Queue.enqueue`).

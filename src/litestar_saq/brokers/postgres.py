@@ -24,10 +24,11 @@ from litestar_saq.brokers._pool import make_pool
 from litestar_saq.brokers._row_leases import RowLeases
 from litestar_saq.brokers._rows import KEEPS, Rows
 from litestar_saq.brokers.base import Address, Broker, QueueMixin, is_attempt, is_overdue, register_broker, same_attempt
+from litestar_saq.exceptions import UnreadableJobError
 from litestar_saq.jobs import mark_begun, mark_expected, pop_begun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from psycopg_pool import AsyncConnectionPool
     from saq.job import Job as SaqJob
@@ -129,18 +130,18 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             for statement in (statements.EXPIRE_JOBS, statements.EXPIRE_STATS):
                 await connection.execute(SQL(statement).format(**tables), values)
             rows = await (await connection.execute(SQL(statements.LIST_ACTIVE).format(**tables), values)).fetchall()
-        living, _ = await self.leases.workers() if rows else (frozenset(), None)
-        stuck = [job for job, age_s in self._aged(rows) if is_overdue(job, age_s, living)]
+            found = await self._read_all(connection, rows)
+        living, _ = await self.leases.workers() if found else (frozenset(), None)
+        stuck = [job for job, age_s in self._aged(found) if is_overdue(job, age_s, living)]
         return [job.key for job in await self.sweep_all(stuck, lambda job: self.sweep_stuck(job, abort))]
 
-    def _aged(self, rows: list[tuple[bytes, str]]) -> list[tuple[Job, float]]:
+    def _aged(self, found: list[tuple[bytes, Job]]) -> list[tuple[Job, float]]:
         """Return the jobs, and for how long each has been as it is: who sweeps once goes on sweeping."""
         at, before, self._seen = time.monotonic(), self._seen, {}
-        for payload, status in rows:
-            key = bytes(payload), status
+        for payload, job in found:
+            key = payload, job.status.value
             self._seen[key] = before.get(key, at)
-        jobs = [(self.deserialize(*row), at - self._seen[bytes(row[0]), row[1]]) for row in rows]
-        return [(job, age_s) for job, age_s in jobs if job is not None]
+        return [(job, at - self._seen[payload, job.status.value]) for payload, job in found]
 
     async def recover(self, is_sure: Callable[[], bool] = lambda: True) -> list[str]:
         """Put back, or give up, the jobs of workers that have died, whatever their time-outs.
@@ -161,11 +162,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         async with self.pool.connection() as connection:
             statement = SQL(statements.LIST_ACTIVE).format(jobs=self.jobs_table)
             rows = await (await connection.execute(statement, {"queue": self.name})).fetchall()
-        found = [
-            (bytes(payload), job)
-            for payload, status in rows
-            if (job := self.deserialize(payload, status)) is not None and job.worker_id in workers
-        ]
+            found = [one for one in await self._read_all(connection, rows) if one[1].worker_id in workers]
         recovered = await self.sweep_all(found, self._recover)
         await self.leases.forget(workers)
         return [job.key for _, job in recovered]
@@ -187,14 +184,17 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         async with self._dequeue_lock:
             if not self._waiting:
                 return
-            async with self.pool.connection() as connection, connection.transaction():
-                jobs = await self._take(connection, self._waiting)
+            jobs: list[Job] | None = None
+            while jobs is None:
+                async with self.pool.connection() as connection, connection.transaction():
+                    jobs = await self._take(connection, self._waiting)
             for job in jobs:
                 self._job_queue.put_nowait(job)
             if jobs:
                 await self._notify(DEQUEUE)
 
-    async def _take(self, connection: AsyncConnection[Any], limit: int) -> list[Job]:
+    async def _take(self, connection: AsyncConnection[Any], limit: int) -> list[Job] | None:
+        """Return jobs that are this worker's now; None where those that were there can't be read."""
         values = {
             "queue": self.name,
             "now": now_seconds(),
@@ -210,8 +210,11 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         # Of several that share us, nobody knows which one gets the job.
         taker = self.takers[0] if len(self.takers) == 1 else None
         taken, jobs = now(), []
-        for (payload,) in await rows.fetchall():
-            job = cast("Job", self.deserialize(payload, Status.ACTIVE))
+        found = [(payload, Status.ACTIVE, key) for payload, key in await rows.fetchall()]
+        read = await self._read_all(connection, found)
+        if found and not read:
+            return None
+        for _, job in read:
             # A sweep between the fetch and the start must not find the job overdue.
             job.started = job.touched = taken
             if taker is not None:
@@ -224,6 +227,25 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             for job, write in zip(jobs, writes, strict=True):
                 mark_begun(job, write.payload)
         return jobs
+
+    async def _read_all(
+        self, connection: AsyncConnection[Any], rows: Iterable[tuple[bytes, str, str]]
+    ) -> list[tuple[bytes, Job]]:
+        """Return jobs, and what is stored of them. What can't be read is told of, and failed from here on."""
+        read: list[tuple[bytes, Job]] = []
+        unreadable: list[str] = []
+        for payload, status, key in rows:
+            try:
+                job = self.deserialize(payload, status)
+            except UnreadableJobError as error:
+                logger.error("Set aside %s: %s", key, error)
+                unreadable.append(key)
+            else:
+                read += [(bytes(payload), job)] if job is not None else []
+        if unreadable:
+            values = {"keys": unreadable, "queue": self.name}
+            await connection.execute(SQL(statements.SET_ASIDE).format(jobs=self.jobs_table), values)
+        return read
 
     def note(self, job: Job, held: bytes) -> None:
         """Write what was added to a running job since `held` was stored, unless it ends soon."""

@@ -24,6 +24,7 @@ from litestar_saq.brokers._results import Results
 from litestar_saq.brokers._turns import Enqueues, Turns
 from litestar_saq.brokers._waiting import listen, map_jobs
 from litestar_saq.brokers.base import GRACE_S, QueueMixin, is_overdue
+from litestar_saq.exceptions import UnreadableJobError
 from litestar_saq.jobs import make_key
 
 if TYPE_CHECKING:
@@ -40,10 +41,12 @@ __all__ = ("RedisQueue",)
 
 FETCH_GRACE_S = GRACE_S
 _CLEAN_EACH = 6
+_SET_ASIDE_MOST = 1000
+"""Of how many that can't be read the ids are kept."""
 
 
-_Row = tuple[bytes, "bytes | None", int]
-"""The id of a job in the active list, what is stored of it, and for how many milliseconds it has been so."""
+_Row = tuple[bytes, "Job | None", int]
+"""The id of a job in the active list, the job, and for how many milliseconds it has been so."""
 
 
 class RedisQueue(QueueMixin, SaqRedisQueue):
@@ -129,9 +132,15 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         Returns:
             The ids of the jobs that were swept.
         """
-        rows: list[_Row] = await cast("Any", self.redis).eval(
+        listed = await cast("Any", self.redis).eval(
             scripts.LIST_ACTIVE, 3, self._sweep, self._active, self.namespace("fetched"), max(1, int(lock))
         )
+        rows: list[_Row] = []
+        for job_id, payload, age_ms in listed:
+            try:
+                rows.append((job_id, self.deserialize(payload), age_ms))
+            except UnreadableJobError as error:
+                await self.set_aside(job_id, error)
         living, _ = await self.leases.workers() if rows else (frozenset(), None)
         swept = await self.sweep_all(rows, lambda row: self._sweep_row(row, living, abort))
         return [text(job_id) for job_id, _, _ in swept]
@@ -273,8 +282,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             await told.execute()
 
     async def _sweep_row(self, row: _Row, living: frozenset[str], abort: float) -> bool:
-        job_id, payload, age_ms = row
-        job = self.deserialize(payload)
+        job_id, job, age_ms = row
         if job is None:
             await self._forget(job_id)
             logger.info("Sweeping missing job %s", text(job_id))
@@ -317,6 +325,12 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         if released:
             logger.info("Sweeping job that was fetched and never started %s", job.info())
         return released
+
+    async def set_aside(self, job_id: bytes | str, error: UnreadableJobError) -> None:
+        """Take what can't be read out of the queue, and tell of it; it stays under its key, its id in `unreadable`."""
+        names = (self._active, self._incomplete, self.namespace("taken"), self.namespace("unreadable"))
+        if await cast("Any", self.redis).eval(scripts.SET_ASIDE, len(names), *names, job_id, _SET_ASIDE_MOST):
+            logger.error("Set aside %s: %s", text(job_id), error)
 
     async def _forget(self, job_id: bytes) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:

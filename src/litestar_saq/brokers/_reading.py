@@ -1,0 +1,98 @@
+"""Reads what is stored of a job, whoever has written it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from saq.job import Job as SaqJob
+from saq.job import Status
+
+from litestar_saq.exceptions import UnreadableJobError
+from litestar_saq.jobs import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from saq.queue.base import Queue
+
+__all__ = ("read_job",)
+
+_NOTHING = type(None)
+_NUMBER = (int, float)
+_TYPES: dict[str, tuple[type, ...]] = {
+    "function": (str,),
+    "key": (str,),
+    "kwargs": (dict, _NOTHING),
+    "meta": (dict, _NOTHING),
+    "status": (str,),
+    "timeout": (*_NUMBER, _NOTHING),
+    "heartbeat": (*_NUMBER, _NOTHING),
+    "retry_backoff": (bool, *_NUMBER),
+    "error": (str, _NOTHING),
+    "group_key": (str, _NOTHING),
+    "worker_id": (str, _NOTHING),
+    "result": (object,),
+    **dict.fromkeys(("retries", "ttl", "retry_delay", "scheduled", "progress", "attempts", "priority"), _NUMBER),
+    **dict.fromkeys(("completed", "queued", "started", "touched"), _NUMBER),
+}
+"""What each field that is stored may be; SAQ's `Job` has them."""
+_TYPES |= {field.name: (object,) for field in fields(SaqJob) if field.name not in {*_TYPES, "queue"}}  # a newer SAQ's
+_STATUSES = tuple(status.value for status in Status)
+
+
+def read_job(
+    queue: Queue, payload: dict[str, Any] | str | bytes, load: Callable[[Any], Any], status: Status | str | None
+) -> Job | None:
+    """Return a job; None for a proxy's `null`.
+
+    Args:
+        queue: whose job it is.
+        payload: what is stored of it.
+        load: what reads that.
+        status: what it is now, where that is kept apart.
+
+    Raises:
+        UnreadableJobError: where that is no job of this queue.
+    """
+    stored = payload if isinstance(payload, dict) else _loaded(queue, payload, load)
+    if stored is None:
+        return None
+    stored = dict(stored)
+    if (owner := stored.pop("queue", None)) != queue.name:
+        raise UnreadableJobError(queue.name, f"job {stored.get('key')!r} belongs to queue {owner!r}")
+    if status:
+        stored["status"] = getattr(status, "value", status)
+    _check(queue, stored)
+    if stored.get("meta", stored) is None:
+        del stored["meta"]
+    return Job(**stored, queue=queue)
+
+
+def _loaded(queue: Queue, payload: str | bytes, load: Callable[[Any], Any]) -> dict[str, Any] | None:
+    try:
+        stored = load(payload)
+    except Exception as error:
+        raise UnreadableJobError(queue.name, f"the serializer does not take it ({type(error).__name__})") from error
+    if stored is not None and not isinstance(stored, dict):
+        raise UnreadableJobError(queue.name, f"it is no mapping, but {type(stored).__name__}")
+    return stored
+
+
+def _check(queue: Queue, stored: dict[str, Any]) -> None:
+    for name, value in stored.items():
+        if not isinstance(value, _TYPES.get(name, ())):
+            raise _refusal(queue, name, value)
+    for name in ("function", "key"):
+        if name not in stored:
+            raise UnreadableJobError(queue.name, f"it has no {name!r}")
+    named = stored.get("status")
+    if named is not None and named.lower() not in _STATUSES:
+        raise UnreadableJobError(queue.name, f"its 'status' is {named!r}: {', '.join(_STATUSES)} are accepted")
+
+
+def _refusal(queue: Queue, name: str, value: object) -> UnreadableJobError:
+    if name not in _TYPES:
+        return UnreadableJobError(queue.name, f"SAQ's jobs have no {name!r}")
+    accepted = ", ".join("null" if one is _NOTHING else one.__name__ for one in _TYPES[name])
+    return UnreadableJobError(queue.name, f"its {name!r} is of type {type(value).__name__}: {accepted} are accepted")
