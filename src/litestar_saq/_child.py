@@ -129,6 +129,7 @@ class _Group:
         self._watch_parent = watch_parent
         self._parent = os.getppid()
         self._stops: list[Callable[[], object]] = []
+        self._hurries: list[Callable[[], object]] = []
         self._stopping = threading.Event()
         self._lock = threading.RLock()  # a signal's handler may come upon its own thread inside
         self._codes: list[int] = []
@@ -155,9 +156,19 @@ class _Group:
 
     def _handle_signals(self) -> None:
         # Not SAQ's own handling: it ends with the worker, and what comes after would be cut off by a second signal.
-        signal.signal(signal.SIGTERM, lambda *_: self._stop())
+        signal.signal(signal.SIGTERM, self._signalled)
         if not self._watch_parent:
-            signal.signal(signal.SIGINT, lambda *_: self._stop())
+            signal.signal(signal.SIGINT, self._signalled)
+
+    def _signalled(self, _signum: int, _frame: FrameType | None) -> None:
+        if not self._stopping.is_set():
+            self._stop()
+            return
+        with self._lock:
+            hurries, self._hurries = self._hurries, []
+        if hurries:
+            logger.warning("told to end again: running jobs are cancelled and put back")
+        _call_all(hurries)
 
     def _in_thread(self, name: str) -> None:
         self._codes.append(self._guarded(name, in_thread=True))
@@ -186,6 +197,7 @@ class _Group:
             # A broker that does not answer must not hold up the end.
             for stop in (worker.request_stop, connecting.cancel):
                 self._stops.append(partial(loop.call_soon_threadsafe, stop))
+            self._hurries.append(partial(loop.call_soon_threadsafe, worker.hurry))
         try:
             if self._stopping.is_set():
                 connecting.cancel()
@@ -224,8 +236,12 @@ class _Group:
         self._stopping.set()
         with self._lock:
             stops, self._stops = self._stops, []
-        for stop in stops:
-            try:
-                stop()
-            except RuntimeError:  # its loop is closed already
-                continue
+        _call_all(stops)
+
+
+def _call_all(calls: list[Callable[[], object]]) -> None:
+    for call in calls:
+        try:
+            call()
+        except RuntimeError:  # its loop is closed already
+            continue

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.cli._utils import LitestarGroup, console
 from rich.table import Table
-from rich_click import IntRange, command, echo, option
+from rich_click import FloatRange, IntRange, command, echo, option
 
 from litestar_saq._child import run_workers
 from litestar_saq._sources import current_source, plugin_of
 from litestar_saq.exceptions import ImproperConfigurationError
 from litestar_saq.status import queue_statuses
-from litestar_saq.supervisor import Supervisor, plan_processes, stop_budget_s
+from litestar_saq.supervisor import Supervisor, check_stop_budget, plan_processes, stop_budget_s
 
 if TYPE_CHECKING:
     from click import Group
@@ -46,12 +46,33 @@ def build_workers_group() -> Group:
 @command(name="run")
 @option("--workers", type=IntRange(min=1), default=None, help="Worker processes for each queue. [default: 1]")
 @option("--queues", multiple=True, help="Queues to run; repeat it or separate them by commas. [default: all]")
+@option(
+    "--stop-within",
+    type=FloatRange(min=0, min_open=True),
+    envvar="SAQ_STOP_WITHIN",
+    help="Seconds from SIGTERM to SIGKILL, as whoever ends this process has them; refused where workers may need more.",
+)
 @option("-v", "--verbose", is_flag=True, help="Log more.")
 @option("-d", "--debug", is_flag=True, help="Turn the application's debug mode on, and log more.")
-def run(app: Litestar, workers: int | None, queues: tuple[str, ...], verbose: bool, debug: bool) -> None:
-    """Run workers until they are told to end (SIGTERM, SIGINT or Ctrl-C)."""
+def run(
+    app: Litestar,
+    workers: int | None,
+    queues: tuple[str, ...],
+    stop_within: float | None,
+    verbose: bool,
+    debug: bool,
+) -> None:
+    """Run workers until they are told to end (SIGTERM, SIGINT or Ctrl-C).
+
+    Told once, they let running jobs go on for the queue's grace. Told again, they cancel them and put them back.
+    """
     plugin = _plugin(app)
     configs = _chosen(plugin, queues)
+    if stop_within is not None:
+        try:
+            check_stop_budget(configs, stop_within)
+        except ImproperConfigurationError as error:
+            _refuse(f"--stop-within: {error}")
     _configure(app, verbose=verbose or debug, debug=debug)
     workers = workers or plugin.config.worker_processes
     processes = plan_processes(configs, workers)
@@ -79,6 +100,9 @@ def status(app: Litestar, as_json: bool, verbose: bool, debug: bool) -> None:
 
 def _supervise(supervisor: Supervisor) -> int:
     def end(signum: int, _frame: Any) -> None:
+        if supervisor.is_stopping:
+            supervisor.hurry()
+            return
         logger.info("%s: ending the workers within %.0f s", signal.Signals(signum).name, supervisor.budget_s)
         supervisor.request_stop()
 

@@ -18,7 +18,7 @@ from litestar_saq.jobs import function_name, load_function
 
 if TYPE_CHECKING:
     from litestar_saq.jobs import CronJob
-    from litestar_saq.typing import Hook, Task
+    from litestar_saq.typing import Hook, Redact, Task
 
 __all__ = ("PostgresQueueOptions", "QueueConfig", "RedisQueueOptions")
 
@@ -92,6 +92,10 @@ class QueueConfig:
     `heartbeat`, `retries` (1), `ttl` (600 s), `retry_delay`, `retry_backoff`."""
     max_job_bytes: int = 16 * 1024 * 1024
     """How many bytes a job may take that is enqueued."""
+    redact: Redact = False
+    """What the page does not show of jobs: True hides arguments, result, error and metadata; names hide what is under
+    them in these, however deep; a function takes a mapping of the four and returns what is shown of them. Logs, spans
+    and `repr` never have them."""
     on_worker_loss: Literal["retry", "abort"] = "retry"
     """What becomes of a job whose worker has died; a job's `meta` may say so for itself (`on_worker_loss`)."""
     max_worker_losses: int = 3
@@ -156,6 +160,10 @@ class QueueConfig:
             ):
                 raise fields.refuse("job_defaults", "numbers of at least 0 (`ttl`: -1)", value=f"{name}={value!r}")
         fields.whole("max_job_bytes", least=1)
+        if not isinstance(self.redact, bool) and not callable(self.redact):
+            self.redact = frozenset(fields.collection("redact"))
+            if not all(isinstance(name, str) for name in self.redact):
+                raise fields.refuse("redact", "True, False, a collection of names or a function")
         fields.one_of("on_worker_loss", ("retry", "abort"))
         fields.whole("max_worker_losses", least=1)
         fields.number("lease_s", least=1)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from saq.utils import exponential_backoff
 
 from litestar_saq._child import run_child
+from litestar_saq.exceptions import ImproperConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from litestar_saq._child import WorkerSource
     from litestar_saq.queue_config import QueueConfig
 
-__all__ = ("Supervisor", "WorkerProcess", "plan_processes", "stop_budget_s")
+__all__ = ("Supervisor", "WorkerProcess", "check_stop_budget", "plan_processes", "stop_budget_s")
 
 logger = logging.getLogger(__name__)
 
 STOP_MARGIN_S = 10.0
 """What a worker gets, on top of its jobs' grace and deadline, for hooks, telemetry and connections."""
 KILL_WAIT_S = 5.0
+_LOOK_S = 0.2
 _SAQ_DEADLINE_S = 1.0
 _BACKOFF_S = 0.5
 _BACKOFF_MAX_S = 30.0
@@ -51,6 +53,27 @@ def stop_budget_s(configs: Collection[QueueConfig]) -> float:
         for config in configs
     ]
     return max(jobs, default=0.0) + STOP_MARGIN_S
+
+
+def check_stop_budget(configs: Collection[QueueConfig], given_s: float) -> None:
+    """See that what ends these workers gives them the time that they may need.
+
+    Args:
+        configs: their queues.
+        given_s: seconds from the first signal to the one that nothing outlives.
+
+    Raises:
+        ImproperConfigurationError: where that is less.
+    """
+    for config in configs:
+        needed_s = stop_budget_s([config])
+        if given_s < needed_s:
+            raise ImproperConfigurationError(
+                f"the workers of queue {config.name!r} may need {needed_s:g} s to end: the jobs' grace "
+                f"(shutdown_grace_period_s={config.shutdown_grace_period_s or 0}), their deadline once cancelled "
+                f"(cancellation_hard_deadline_s={config.cancellation_hard_deadline_s or _SAQ_DEADLINE_S:g}) and "
+                f"{STOP_MARGIN_S:g} s for what follows; {given_s:g} s are less"
+            )
 
 
 @dataclass
@@ -102,6 +125,7 @@ class Supervisor:
     source: WorkerSource
     budget_s: float
     _wake: tuple[int, int] = field(default=(-1, -1), init=False)
+    _hurried: bool = field(default=False, init=False)
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __post_init__(self) -> None:
@@ -120,6 +144,15 @@ class Supervisor:
         self._stopping.set()
         with contextlib.suppress(BlockingIOError):  # full of wake-ups already
             os.write(self._wake[1], b"x")
+
+    def hurry(self) -> None:
+        """Tell the processes once more to end, upon which they wait no more for jobs; safe in a signal handler."""
+        self._hurried = True
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping.is_set()
 
     @property
     def wake_fd(self) -> int:
@@ -147,8 +180,12 @@ class Supervisor:
         for process in running:
             process.terminate()
         deadline = time.monotonic() + self.budget_s
-        for process in running:
-            process.join(max(0.0, deadline - time.monotonic()))
+        while (left_s := deadline - time.monotonic()) > 0 and any(process.is_alive() for process in running):
+            # A signal that comes upon one that is still pending is none: they are told until they have ended.
+            if self._hurried:
+                for process in running:
+                    process.terminate()
+            wait([process.sentinel for process in running if process.is_alive()], timeout=min(left_s, _LOOK_S))
         killed = [process for process in running if process.is_alive()]
         for process in killed:
             logger.error("worker process %s did not end within %.0f s and is killed", process.name, self.budget_s)

@@ -103,6 +103,7 @@ class Worker(SaqWorker[Context]):
         """Those that ran here and whose outcome could not be written: they must not run again as if they had not."""
         self._upkeep: list[asyncio.Task[None]] = []
         self._stop_requested = False
+        self._hurried = asyncio.Event()
         self._background: asyncio.Task[None] | None = None
         context = cast("dict[str, Any]", self.context)
         context.update(queue=queue, worker_id=self.id, task_queues=task_queues)
@@ -216,6 +217,10 @@ class Worker(SaqWorker[Context]):
         """Make `start` end; only in its event loop."""
         self._stop_requested = True
         self.event.set()
+
+    def hurry(self) -> None:
+        """Make an end that has begun wait no more for jobs: they are cancelled and put back; only in its event loop."""
+        self._hurried.set()
 
     def start_in_background(self) -> None:
         """Run in the application's loop, which keeps its own handling of signals."""
@@ -342,7 +347,8 @@ class Worker(SaqWorker[Context]):
             for task in fetching:
                 task.cancel()
         busy = running - fetching
-        busy -= await self._wait(busy, self._shutdown_grace_period_s or 0)
+        await self._wait_patiently(busy, self._shutdown_grace_period_s or 0)
+        busy = {task for task in busy if not task.done()}
         for task in busy:
             task.cancel()
         # On top of the job's own deadline, time to write what became of it.
@@ -359,6 +365,14 @@ class Worker(SaqWorker[Context]):
         with contextlib.suppress(TimeoutError, *self.broker.unreachable), quiet(self.queue):
             async with asyncio.timeout(_FORGET_S):
                 await self.broker.forget_worker(self.queue, self.id)
+
+    async def _wait_patiently(self, tasks: set[asyncio.Task[Any]], seconds: float) -> None:
+        """Wait for tasks to end, unless `hurry` is called."""
+        hurried = asyncio.create_task(self._hurried.wait())
+        ended = asyncio.ensure_future(self._wait(tasks, seconds))
+        await asyncio.wait((hurried, ended), return_when=asyncio.FIRST_COMPLETED)
+        for waiting in (hurried, ended):
+            waiting.cancel()
 
     @staticmethod
     async def _wait(tasks: set[asyncio.Task[Any]], seconds: float) -> set[asyncio.Task[Any]]:

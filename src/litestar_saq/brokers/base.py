@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from saq.job import Job as SaqJob
 
-__all__ = ("Address", "Broker", "QueueMixin", "broker_of", "register_broker")
+    from litestar_saq.typing import Redact
+
+__all__ = ("REDACT", "Address", "Broker", "QueueMixin", "broker_of", "redact_of", "register_broker")
 
 T = TypeVar("T")
 
@@ -346,6 +348,8 @@ class QueueMixin(Queue):
         return True
 
 
+REDACT = "_litestar_saq_redact"
+"""Where a queue, one of the user's own too, has what of its jobs is not shown."""
 _FOREIGN = Broker()
 _brokers: list[tuple[type[Queue], Broker]] = []
 _OURS = {f"saq.queue.{kind}": f"litestar_saq.brokers.{kind}" for kind in ("redis", "postgres", "http")}
@@ -355,6 +359,12 @@ _OURS = {f"saq.queue.{kind}": f"litestar_saq.brokers.{kind}" for kind in ("redis
 def register_broker(queue_class: type[Queue], broker: Broker) -> None:
     """Make a broker the one of a queue class and of those derived from it."""
     _brokers.insert(0, (queue_class, broker))
+
+
+def redact_of(queue: Queue) -> Redact:
+    """Return what of a queue's jobs is not shown (`QueueConfig.redact`)."""
+    redact: Redact = vars(queue).get(REDACT, False)
+    return redact
 
 
 def broker_of(queue: Queue) -> Broker:

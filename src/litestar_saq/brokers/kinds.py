@@ -13,7 +13,7 @@ from redis.asyncio.connection import parse_url
 from saq.queue.base import Queue
 
 from litestar_saq.brokers._sentinel import SENTINEL_FORM, SENTINEL_SCHEMES, parse_sentinel, sentinel_client
-from litestar_saq.brokers.base import QueueMixin
+from litestar_saq.brokers.base import REDACT, QueueMixin
 from litestar_saq.brokers.dsn import SCHEMES, host_and_port, mask_dsn, scheme_of
 from litestar_saq.exceptions import FieldError, MissingDependencyError
 
@@ -107,6 +107,7 @@ def kind_of_instance(instance: object) -> BrokerKind:
 def build_queue(config: QueueConfig, dump: DumpType, load: LoadType) -> Queue:
     """Make the queue of a configuration; nothing is connected by this."""
     queue = _make_queue(config, dump, load)
+    vars(queue)[REDACT] = config.redact
     if isinstance(queue, QueueMixin):
         queue.on_worker_loss, queue.most_losses = config.on_worker_loss, config.max_worker_losses
         queue.job_defaults, queue.max_job_bytes = dict(config.job_defaults), config.max_job_bytes

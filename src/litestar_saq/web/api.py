@@ -18,7 +18,7 @@ from litestar.status_codes import (
 from saq.job import TERMINAL_STATUSES, Job, Status
 from saq.queue.base import Queue
 
-from litestar_saq.brokers.base import broker_of
+from litestar_saq.brokers.base import broker_of, redact_of
 from litestar_saq.queues import TaskQueues
 from litestar_saq.web._params import FromPath, NamedDependency
 from litestar_saq.web.views import show_job, show_queue
@@ -39,7 +39,7 @@ _JOB_PATH = "/api/queues/{queue_id:str}/jobs/{job_id:str}"
 async def list_queues(saq_web_queues: NamedDependency[TaskQueues]) -> dict[str, Any]:
     """List the queues: how many jobs they hold, and their workers."""
     queues = saq_web_queues.queues.values()
-    return {"queues": [show_queue(dict(await _ask(queue, queue.info()))) for queue in queues]}
+    return {"queues": [show_queue(dict(await _ask(queue, queue.info())), redact_of(queue)) for queue in queues]}
 
 
 @get(
@@ -53,7 +53,7 @@ async def list_queues(saq_web_queues: NamedDependency[TaskQueues]) -> dict[str, 
 async def get_queue(saq_web_queues: NamedDependency[TaskQueues], queue_id: FromPath[str]) -> dict[str, Any]:
     """Show a queue and its first incomplete jobs."""
     queue = find_queue(saq_web_queues, queue_id)
-    return {"queue": show_queue(dict(await _ask(queue, queue.info(jobs=True))))}
+    return {"queue": show_queue(dict(await _ask(queue, queue.info(jobs=True))), redact_of(queue))}
 
 
 @get(
@@ -68,8 +68,9 @@ async def get_job(
     saq_web_queues: NamedDependency[TaskQueues], queue_id: FromPath[str], job_id: FromPath[str]
 ) -> dict[str, Any]:
     """Show a job."""
-    job = await find_job(find_queue(saq_web_queues, queue_id), job_id)
-    return {"job": show_job(job.to_dict())}
+    queue = find_queue(saq_web_queues, queue_id)
+    job = await find_job(queue, job_id)
+    return {"job": show_job(job.to_dict(), redact_of(queue))}
 
 
 @post(

@@ -76,6 +76,38 @@ async def test_a_running_job_finishes_within_the_grace(make_run: Callable[[], Ru
     await asyncio.gather(*(one(*pair) for pair in both(make_run)))
 
 
+@every_layout
+async def test_a_second_signal_waits_for_no_job(make_run: Callable[[], Run], layout: str) -> None:
+    async def one(run: Run, signum: signal.Signals) -> None:
+        process = await start(run, layout, GRACE=GRACE_S)
+        jobs = [await run.enqueue("held", letter, retries=1) for letter in LAYOUTS[layout][0]]
+        await run.told("started", times=len(jobs))
+        process.signal(signum)
+        await told_to_end(run, process, layout)
+        process.signal(signum)
+        assert await run.exit(process) == 0
+        assert time.monotonic() - process.signalled_at < GRACE_S / 2
+        assert len(run.events("cancelled")) == len(jobs)
+        for job in jobs:
+            await job.refresh()
+            assert (job.status, job.attempts) == (Status.QUEUED, 0)
+
+    await asyncio.gather(*(one(*pair) for pair in both(make_run)))
+
+
+@pytest.mark.parametrize(("given", "code"), [("30", 2), ("80", 0)])
+async def test_less_time_than_the_workers_may_need_is_refused(run: Run, given: str, code: int) -> None:
+    process = run.workers("--queues", run.queue_name("a"), "--stop-within", given, GRACE=GRACE_S)
+    if code == 0:
+        await run.workers_live(1, "a")
+        process.signal(signal.SIGTERM)
+    assert await run.exit(process) == code
+    if code:
+        assert f"Error: --stop-within: the workers of queue '{run.queue_name('a')}' may need 7" in process.output
+        assert "30 s are less" in process.output
+        assert "Traceback" not in process.output
+
+
 @every_method
 @every_layout
 async def test_a_job_that_outlasts_the_grace_goes_back(make_run: Callable[[], Run], layout: str, method: str) -> None:
