@@ -12,7 +12,7 @@ from saq.job import CronJob as SaqCronJob
 
 from litestar_saq._checks import Fields
 from litestar_saq.brokers.dsn import mask_dsn
-from litestar_saq.brokers.kinds import BrokerKind, kind_of_dsn, kind_of_instance
+from litestar_saq.brokers.kinds import BrokerKind, check_name, kind_of_dsn, kind_of_instance
 from litestar_saq.brokers.options import PostgresQueueOptions, RedisQueueOptions, check_options
 from litestar_saq.jobs import function_name, load_function
 
@@ -134,6 +134,8 @@ class QueueConfig:
         if self.dsn is not None and not isinstance(self.dsn, str):
             raise fields.refuse("dsn", "a URL as text", value=type(self.dsn).__name__)
         check_options(fields, self.broker_type)
+        if self.dsn is not None:
+            check_name(self.dsn, self.name)
         fields.mapping("broker_instance_options")
 
     def _check_worker(self) -> None:

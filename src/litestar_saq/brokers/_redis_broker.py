@@ -40,6 +40,8 @@ class RedisBroker(Broker):
         options = pool.connection_kwargs
         if (manager := getattr(pool, "sentinel_manager", None)) is not None:
             options = manager.sentinels[0].connection_pool.connection_kwargs
+        if (finder := options.get("find_server")) is not None:
+            return Address(*finder.servers[0])
         if path := options.get("path"):
             return Address(str(path), None)
         return Address(str(options.get("host", "localhost")), int(options.get("port", 6379)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import unquote
 
-from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel
+
+from litestar_saq.brokers._places import read_places
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -36,25 +37,13 @@ def parse_sentinel(dsn: str) -> SentinelPlace:
     Raises:
         ValueError: where it has another form; its text says nothing, as it would show parts of the DSN.
     """
-    scheme, _, rest = dsn.partition("://")
-    location, _, query = rest.partition("?")
-    credentials, at, place = location.rpartition("@")
-    hosts, _, path = place.partition("/")
-    service, _, database = path.partition("/")
+    places = read_places(dsn, _PORT, _OWN)
+    service, _, database = places.path.partition("/")
     if not service or (database and not database.isdecimal()):
         raise ValueError
-    sentinels = [_host_and_port(host) for host in hosts.split(",")]
-    given = dict(parse_qsl(query, keep_blank_values=True))
-    own = {name.removeprefix(_OWN): given.pop(name) for name in list(given) if name.startswith(_OWN)}
-    tls = "s" if scheme.lower().startswith("rediss") else ""
-    common = f"redis{tls}://{credentials}{at}localhost/{database}?{urlencode(given)}"
-    options = {
-        name: value for name, value in parse_url(common).items() if name not in {"host", "port", "connection_class"}
-    }
-    if tls:
-        options["ssl"] = True
+    options = {**places.options, **({"db": int(database)} if database else {})}
     shared = {name: value for name, value in options.items() if name.startswith(("ssl", "socket_"))}
-    return SentinelPlace(sentinels, unquote(service), options, {**shared, **own})
+    return SentinelPlace(places.servers, unquote(service), options, {**shared, **places.own})
 
 
 def sentinel_client(dsn: str, **client_options: Any) -> Redis:
@@ -62,10 +51,3 @@ def sentinel_client(dsn: str, **client_options: Any) -> Redis:
     place = parse_sentinel(dsn)
     sentinel = cast("Any", Sentinel)(place.sentinels, sentinel_kwargs=place.sentinel_options)
     return cast("Redis", sentinel.master_for(place.service, **{**place.options, **client_options}))
-
-
-def _host_and_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":") if not text.endswith("]") and ":" in text else (text, "", "")
-    if not host or (port and not port.isdecimal()):
-        raise ValueError
-    return host.strip("[]"), int(port or _PORT)

@@ -13,6 +13,8 @@ SCHEMES = {
     "unix": "redis",
     "redis+sentinel": "redis",
     "rediss+sentinel": "redis",
+    "redis+cluster": "redis",
+    "rediss+cluster": "redis",
     "postgres": "postgres",
     "postgresql": "postgres",
     "http": "http",

