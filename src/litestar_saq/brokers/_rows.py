@@ -6,8 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from psycopg import OperationalError
-from psycopg.rows import tuple_row
+from psycopg import AsyncConnection, OperationalError
 from psycopg.sql import SQL
 from saq.queue.postgres import ENQUEUE
 from saq.utils import now_seconds
@@ -15,14 +14,15 @@ from saq.utils import now_seconds
 from litestar_saq.brokers import _statements as statements
 from litestar_saq.brokers._batches import Batches
 from litestar_saq.brokers._notes import Notes
+from litestar_saq.brokers._transactions import fetch, notify
 from litestar_saq.jobs import pop_expected
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
-    from psycopg import AsyncConnection
     from saq.job import Job as SaqJob
 
     from litestar_saq.brokers._notes import Noted
+    from litestar_saq.brokers._transactions import Transaction
     from litestar_saq.brokers.postgres import PostgresQueue
     from litestar_saq.jobs import Job
 
@@ -148,7 +148,7 @@ class Rows:
         """Enqueue jobs in one statement."""
         return await self._enqueue(rows)
 
-    async def enqueue_in(self, connection: AsyncConnection[Any], rows: list[NewRow]) -> list[bool]:
+    async def enqueue_in(self, transaction: Transaction, rows: list[NewRow]) -> list[bool]:
         """Enqueue jobs in one statement of a transaction that there is, and that tells workers when it commits."""
         first = {row.key: row for row in reversed(rows)}
         values = {
@@ -160,11 +160,11 @@ class Rows:
             "scheduled": [row.scheduled for row in first.values()],
         }
         statement = SQL(statements.ENQUEUE_MANY).format(jobs=self._queue.jobs_table)
-        async with connection.cursor(row_factory=tuple_row) as cursor:
-            await cursor.execute(statement, values)
-            taken = {key for (key,) in await cursor.fetchall()}
-        if taken:
-            await self._queue._notify(ENQUEUE, connection=connection)  # noqa: SLF001 - SAQ has no public way to wake its workers
+        taken = {key for (key,) in await fetch(transaction, statement, values)}
+        if taken and isinstance(transaction, AsyncConnection):
+            await self._queue._notify(ENQUEUE, connection=transaction)  # noqa: SLF001 - SAQ has no public way to wake its workers
+        elif taken:
+            await notify(transaction, self._queue._channel, ENQUEUE)  # noqa: SLF001 - the same
         # One that comes twice is taken once.
         return [row.key in taken and first[row.key] is row for row in rows]
 

@@ -23,6 +23,7 @@ from litestar_saq.brokers._batches import MOST
 from litestar_saq.brokers._pool import make_pool
 from litestar_saq.brokers._row_leases import RowLeases
 from litestar_saq.brokers._rows import KEEPS, Rows
+from litestar_saq.brokers._transactions import as_transaction
 from litestar_saq.brokers.base import Address, Broker, QueueMixin, is_attempt, is_overdue, register_broker, same_attempt
 from litestar_saq.exceptions import UnreadableJobError
 from litestar_saq.jobs import mark_begun, mark_expected, pop_begun
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from saq.job import Job as SaqJob
     from saq.queue.base import Queue
 
+    from litestar_saq.brokers._transactions import Transaction
     from litestar_saq.jobs import Job
 
 __all__ = ("PostgresBroker", "PostgresQueue")
@@ -43,8 +45,8 @@ TABLES_DEADLINE_S = 30.0
 _TABLES_POLL_S = 0.1
 
 
-_transaction: ContextVar[AsyncConnection[Any] | None] = ContextVar("litestar_saq_transaction", default=None)
-"""The connection in whose transaction the job is enqueued that is enqueued now."""
+_transaction: ContextVar[Transaction | None] = ContextVar("litestar_saq_transaction", default=None)
+"""The one in which the job is enqueued that is enqueued now."""
 
 
 class PostgresQueue(QueueMixin, SaqPostgresQueue):
@@ -275,7 +277,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         await self._rows.write(self._rows.of(job, expire_at, deletes=job.ttl < 0))
 
     async def enqueue(
-        self, job_or_func: str | SaqJob, *, connection: AsyncConnection[Any] | Any = None, **kwargs: Any
+        self, job_or_func: str | SaqJob, *, connection: Transaction | Any = None, **kwargs: Any
     ) -> Job | None:
         """Enqueue a job (SAQ's `Queue.enqueue`), in the caller's transaction where its connection is given.
 
@@ -288,16 +290,18 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
 
         Args:
             job_or_func: the function's name, or a job.
-            connection: a `psycopg.AsyncConnection` to the queue's database. The job is there if and only if what is
-                done on it commits. Anything else of this name is an argument of the function.
+            connection: a `psycopg.AsyncConnection` to the queue's database, or SQLAlchemy's `AsyncConnection` or
+                `AsyncSession`, with psycopg or asyncpg. The job is there if and only if what is done on it commits.
+                Anything else of this name is an argument of the function.
             **kwargs: arguments of the function, and properties of the job.
 
         Returns:
             The job; None where one of its key is already waiting or running.
         """
-        if connection is not None and not isinstance(connection, AsyncConnection):
-            kwargs["connection"], connection = connection, None
-        mark = _transaction.set(connection)
+        transaction = as_transaction(connection)
+        if connection is not None and transaction is None:
+            kwargs["connection"] = connection
+        mark = _transaction.set(transaction)
         try:
             return await super().enqueue(job_or_func, **kwargs)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -13,6 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from saq.job import Job, Status
 from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from litestar_saq import QueueConfig, Worker
 from litestar_saq.brokers.base import broker_of
@@ -241,3 +243,34 @@ async def test_a_job_of_a_transaction_is_there_if_it_commits(make_queue: MakeQue
     await worker.stop_in_background()
     plain = await queue.enqueue("f", key=keys[2], connection="an argument")
     assert plain.kwargs == {"connection": "an argument"}
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+@pytest.mark.parametrize("kind", ["connection", "session"])
+async def test_a_job_of_sqlalchemy_s_transaction_is_there_if_it_commits(
+    make_queue: MakeQueue, postgres_url: str, driver: str, kind: str
+) -> None:
+    queue = await make_queue()
+    engine = create_async_engine(re.sub(r"^\w+://", f"postgresql+{driver}://", postgres_url))
+    keys = [uuid.uuid4().hex for _ in range(2)]
+    done = asyncio.Event()
+
+    async def f(_ctx: Any) -> None:
+        done.set()
+
+    worker = Worker(queue, [("f", f)])
+    worker.start_in_background()
+    async with AsyncSession(engine) if kind == "session" else engine.connect() as transaction:
+        assert await queue.enqueue("f", key=keys[0], group_key="g", connection=transaction)
+        await transaction.rollback()
+        assert await queue.job(keys[0]) is None
+        assert await queue.enqueue("f", key=keys[1], connection=transaction)
+        assert await queue.enqueue("f", key=keys[1], connection=transaction) is None
+        assert await queue.job(keys[1]) is None
+        await transaction.commit()
+    job = await queue.job(keys[1])
+    assert job
+    await job.refresh(until_complete=20)
+    assert done.is_set()
+    await worker.stop_in_background()
+    await engine.dispose()
