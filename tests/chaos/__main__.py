@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from tests.chaos.brokers import BROKERS
+from tests.chaos.figures import write
 from tests.chaos.run import FAULTS, run
 
 
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=60, help="jobs a second (%(default)s)")
     parser.add_argument("--workers", type=int, default=3, help="how many (%(default)s)")
     parser.add_argument("--faults", default=",".join(FAULTS), help="which, with commas (%(default)s)")
+    parser.add_argument("--write", action="store_true", help="write docs/chaos.json and the table of docs/delivery.md")
     options = parser.parse_args()
     if unknown := set(options.faults.split(",")) - set(FAULTS):
         parser.error(f"{', '.join(sorted(unknown))}: not of {', '.join(FAULTS)}")
@@ -43,6 +45,8 @@ def main() -> int:
     for name, jobs in (("lost", report.lost), ("ran again for no reason", report.unexplained)):
         if jobs:
             print(f"{name}: {', '.join(jobs)}")
+    if options.write:
+        write(report, broker=options.broker, seed=options.seed, minutes=options.minutes)
     return 0 if report.is_good else 1
 
 

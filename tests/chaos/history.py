@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-__all__ = ("History", "Report", "check")
+__all__ = ("History", "Report", "check", "share")
 
 _SETTLES_S = 30.0
 """How long after a fault a job may be run again because of it: a lease, a look, and what waits in the queue then."""
@@ -58,12 +58,17 @@ class Report:
         return not (self.lost or self.unexplained)
 
     def __str__(self) -> str:
-        times = sorted(self.recovery_s)
-        shown = {name: f"{times[min(len(times) - 1, int(len(times) * part))]:.1f} s" for name, part in _PARTS if times}
+        shown = {name: f"{share(self.recovery_s, part):.1f} s" for name, part in _PARTS if self.recovery_s}
         return (
             f"{self.acknowledged} jobs, {self.runs} runs, faults {self.faults}, lost {len(self.lost)}, "
             f"repeated {self.repeated}, unexplained {len(self.unexplained)}, recovery {shown}"
         )
+
+
+def share(times: list[float], part: float) -> float:
+    """Return what a part of the times does not exceed; 0 where there are none."""
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else 0.0
 
 
 _PARTS = (("p50", 0.5), ("p99", 0.99), ("most", 1.0))
