@@ -41,7 +41,7 @@ def main() -> int:
     """Measure, and write the figures; return the exit code."""
     options = _read_options()
     try:
-        asyncio.run(_run(_make_plan(options), options.json, write=_is_all(options) or options.write))
+        asyncio.run(_run(_make_plan(options), options))
     except (KeyboardInterrupt, asyncio.CancelledError):
         Console(stderr=True).print("Interrupted: nothing is written.")
         return INTERRUPTED
@@ -62,6 +62,7 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (%(default)s)")
     parser.add_argument("--million", action="store_true", help="measure with 1,000,000 jobs waiting, too")
     parser.add_argument("--write", action="store_true", help="write the page although this is a part, or a look")
+    parser.add_argument("--add", action="store_true", help="write it beside what the last run has of other steps")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw figures there instead of all that")
     options = parser.parse_args()
     if options.rounds < 1 or (options.jobs is not None and options.jobs < _LEAST_JOBS):
@@ -98,7 +99,7 @@ def _make_plan(options: argparse.Namespace) -> Plan:
     )
 
 
-async def _run(plan: Plan, raw: Path | None, *, write: bool) -> None:
+async def _run(plan: Plan, options: argparse.Namespace) -> None:
     current = asyncio.current_task()
     if current is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
@@ -110,12 +111,14 @@ async def _run(plan: Plan, raw: Path | None, *, write: bool) -> None:
             raise SystemExit("REDIS_URL leads to a Redis that holds keys: it has to be one of its own")
         peers = [await _meet(name, console) for name in plan.variants]
         figures = Figures(plan, peers, await redis.info("server"))
+        if options.add:
+            figures.keep_others()
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         progress = stack.enter_context(Progress(*columns, console=console))
         await _measure_all(figures, plan, peers, Broker(redis, url), progress)
     console.print(figures.markdown(), soft_wrap=True, markup=False, highlight=False)
-    if write or raw:
-        figures.write(raw)
+    if _is_all(options) or options.write or options.add or options.json:
+        figures.write(options.json)
 
 
 async def _meet(name: str, console: Console) -> Peer:

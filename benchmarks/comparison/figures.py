@@ -57,6 +57,26 @@ class Figures:
         """Keep why there is none."""
         self._failed[step, variant] = reason
 
+    def keep_others(self) -> None:
+        """Keep what the last run that was written has of other steps: this one is its other part.
+
+        Raises:
+            SystemExit: where that was of other packages, or another number of rounds or jobs.
+        """
+        before = json.loads(RAW.read_text("utf-8"))
+        plan, mine = before["plan"], asdict(self._plan)
+        versions = {name: facts["versions"] for name, facts in before["peers"].items()}
+        if versions != {peer.variant.name: peer.facts["versions"] for peer in self._peers} or any(
+            plan[name] != mine[name] for name in ("rounds", "jobs")
+        ):
+            raise SystemExit(f"{RAW.name} is of other versions, rounds or jobs: a part can't be added to it")
+        steps = {step.name for step in self._plan.steps}
+        self._measured += [Measurement(**one) for one in before["measurements"] if one["step"] not in steps]
+        self._failed |= {
+            (one["step"], one["variant"]): one["reason"] for one in before["failed"] if one["step"] not in steps
+        }
+        self._loads += before["load"].values()
+
     def rate(self, turn: int, variant: str) -> float | None:
         """Return what a variant has drained in a round, 50 at once."""
         of_turn = [one for one in self._measured if one.round == turn]

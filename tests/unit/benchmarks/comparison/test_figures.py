@@ -65,3 +65,19 @@ def test_what_sleeping_alone_does_is_told_where_it_was_measured(figures: Figures
     assert "only sleep" not in figures.markdown()
     figures.add(Measurement(round=0, step="sleeps", variant="sleeps", figures={"jobs_per_s": 4850.0}))
     assert "50 coroutines that only sleep for 10 ms, with no queue: 97 % of 5,000." in figures.markdown()
+
+
+def test_a_part_is_added_to_the_last_run(figures: Figures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = tmp_path / "peers.json"
+    figures.write(raw)
+    monkeypatch.setattr("benchmarks.comparison.figures.RAW", raw)
+    peers = [peer("ours", bulk=True, polls=True), peer("celery", bulk=False, polls=False)]
+    part = Figures(Plan(variants=["ours", "celery"], rounds=2, groups=["idle"]), peers, {"redis_version": "8.0.1"})
+    part.add(Measurement(round=0, step="idle", variant="ours", figures={"commands_per_s": 1.5}))
+    part.keep_others()
+    assert part.rate(1, "ours") == 300.0
+    assert "ValueError: too tired" in part.markdown()
+    assert "1.50" in part.markdown()
+    other = Figures(Plan(variants=["ours"], rounds=2), peers[:1], {"redis_version": "8.0.1"})
+    with pytest.raises(SystemExit, match="other versions"):
+        other.keep_others()
