@@ -57,7 +57,8 @@ class Job(SaqJob):
         values = self.__dict__
         for name, default in _STORED:
             value = values[name]
-            if value is not default and not _same(value, default):
+            # What compares quickly and to one answer needs no call.
+            if value is not default and (value != default if value.__class__ in _PLAIN else not _same(value, default)):
                 stored[name] = value
         if self.queue is not None:
             stored["queue"] = self.queue.name
@@ -120,6 +121,7 @@ def pop_expected(job: SaqJob) -> bytes | None:
     return stored
 
 
+_PLAIN = {str, int, float, bool, dict, list}
 _STORED = tuple(
     (field.name, field.default) for field in fields(SaqJob) if field.name not in {"queue", "meta", "status"}
 )

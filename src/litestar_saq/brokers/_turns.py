@@ -76,10 +76,11 @@ class Enqueues:
         self._keys = [queue.namespace("incomplete"), queue.namespace("queued")]
         self._script = ScriptCall(queue.redis, scripts.ENQUEUE_MANY)
         self._batches = Batches(self.store, at_once=_AT_ONCE)
+        self._prefix = queue.job_id("")
 
     def entry(self, job: SaqJob) -> Entry:
         """Return what is stored of a job; what can't be written is the error of its own caller alone."""
-        return Entry(job.id, abort_id_of(job), self._queue.serialize_new(job), job.scheduled)
+        return Entry(f"{self._prefix}{job.key}", abort_id_of(job), self._queue.serialize_new(job), job.scheduled)
 
     def put(self, job: SaqJob) -> asyncio.Future[bool]:
         """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""

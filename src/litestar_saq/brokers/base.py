@@ -243,11 +243,14 @@ class QueueMixin(Queue):
             ValueError: where a job belongs to another queue; none is enqueued then.
         """
         batch = [self._own(job) for job in jobs]
+        # To await nothing for each of them would take as long as a good part of the rest.
+        hooked = bool(self._before_enqueues) or getattr(self._before_enqueue, "__func__", None) is not _BEFORE
         for job in batch:
             job.queue = self
             job.queued = now()
             job.status = Status.QUEUED
-            await self._before_enqueue(job)
+            if hooked:
+                await self._before_enqueue(job)
         return await self._enqueue_batch(batch)
 
     async def _enqueue_batch(self, batch: list[Job]) -> list[Job | None]:
@@ -350,6 +353,7 @@ class QueueMixin(Queue):
 
 REDACT = "_litestar_saq_redact"
 """Where a queue, one of the user's own too, has what of its jobs is not shown."""
+_BEFORE = Queue._before_enqueue  # noqa: SLF001 - SAQ has no public way to see whether there is anything to call
 _FOREIGN = Broker()
 _brokers: list[tuple[type[Queue], Broker]] = []
 _OURS = {f"saq.queue.{kind}": f"litestar_saq.brokers.{kind}" for kind in ("redis", "postgres", "http")}

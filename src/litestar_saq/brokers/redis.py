@@ -41,6 +41,8 @@ __all__ = ("RedisQueue",)
 
 FETCH_GRACE_S = GRACE_S
 _CLEAN_EACH = 6
+_PART = 250
+"""How many of a batch are sent at a time: while the server stores some, the next ones are written."""
 _SET_ASIDE_MOST = 1000
 """Of how many that can't be read the ids are kept."""
 
@@ -256,8 +258,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         stored: list[Job | None] = []
         under_way: asyncio.Task[list[bool]] | None = None
         try:
-            # While the server stores some, the next ones are written.
-            for part in (batch[i : i + MOST] for i in range(0, len(batch), MOST)):
+            for part in (batch[i : i + _PART] for i in range(0, len(batch), _PART)):
                 entries = [self._enqueues.entry(job) for job in part]
                 before, under_way = under_way, asyncio.create_task(self._enqueues.store(entries))
                 await asyncio.sleep(0)  # else it would begin when it is waited for
