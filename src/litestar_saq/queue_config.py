@@ -163,9 +163,10 @@ class QueueConfig:
                 raise fields.refuse("job_defaults", "numbers of at least 0 (`ttl`: -1)", value=f"{name}={value!r}")
         fields.whole("max_job_bytes", least=1)
         if not isinstance(self.redact, bool) and not callable(self.redact):
-            self.redact = frozenset(fields.collection("redact"))
-            if not all(isinstance(name, str) for name in self.redact):
+            names = fields.collection("redact")
+            if not all(isinstance(name, str) for name in names):
                 raise fields.refuse("redact", "True, False, a collection of names or a function")
+            self.redact = frozenset(names)
         fields.one_of("on_worker_loss", ("retry", "abort"))
         fields.whole("max_worker_losses", least=1)
         fields.number("lease_s", least=1)

@@ -79,6 +79,7 @@ QUEUE_CONFIG = {
     "poll_interval": None,
     "job_defaults": {},
     "max_job_bytes": 16 * 1024 * 1024,
+    "redact": False,
     "on_worker_loss": "retry",
     "max_worker_losses": 3,
     "lease_s": 10.0,
