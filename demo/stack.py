@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import sys
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ("QUEUES", "Stack", "choose_port")
+
+_PORTS = range(20_000, 32_000)
 
 QUEUES = ("reports", "analysis", "maintenance")
 APP = "reference_app.server:create_app"
@@ -80,7 +83,9 @@ def _without_proxy(environ: Mapping[str, str]) -> str:
 
 def choose_port(wanted: int) -> int:
     """Return the wanted port where it is free, any free one otherwise (also for 0)."""
-    for port in (wanted, 0):
+    # Not one of those that the system gives to connections: until the API is there, one could be given it.
+    others = random.sample(_PORTS, 50)
+    for port in (wanted, *others, 0) if wanted else (*others, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -370,9 +370,11 @@ class Worker(SaqWorker[Context]):
         """Wait for tasks to end, unless `hurry` is called."""
         hurried = asyncio.create_task(self._hurried.wait())
         ended = asyncio.ensure_future(self._wait(tasks, seconds))
-        await asyncio.wait((hurried, ended), return_when=asyncio.FIRST_COMPLETED)
-        for waiting in (hurried, ended):
-            waiting.cancel()
+        try:
+            await asyncio.wait((hurried, ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in (hurried, ended):
+                waiting.cancel()
 
     @staticmethod
     async def _wait(tasks: set[asyncio.Task[Any]], seconds: float) -> set[asyncio.Task[Any]]:
