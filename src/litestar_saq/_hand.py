@@ -98,8 +98,6 @@ class Hand:
     def wanted(self) -> int:
         """Return how many more are worth having beside those that run; less than none where there are too many."""
         rate = self.rate() if not self._late else 0.0
-        if self._slots == 1:  # its jobs run in their order
-            return -len(self._taken)
         ahead = min(_MOST, math.ceil(rate * _AHEAD_S)) if rate * _QUICK_S >= self._slots else 0
         return ahead - len(self._taken)
 

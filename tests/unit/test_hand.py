@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         (50, 0.001, 200),
         (10, 0.06, 0),
         (1, 10, 0),
-        (1, 0.01, 0),
+        (1, 0.01, 1),
     ],
 )
 def test_as_many_as_end_in_10_ms_where_they_are_quick(clock: Clock, slots: int, job_s: float, ahead: int) -> None:
