@@ -82,7 +82,9 @@ class Dispatcher:
         self._context = contextvars.copy_context()
         self._running = 0
         self._asks = False
+        """Whether it is looked for more in the loop's next turn."""
         self._begun = 0
+        """How many jobs have begun in this turn of the loop."""
         self._more = True
         """Whether there may be jobs that wait; otherwise one that comes is waited for."""
         self._failures = 0

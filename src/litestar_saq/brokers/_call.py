@@ -8,7 +8,7 @@ from hiredis import pack_command
 from redis.exceptions import NoScriptError, ResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Iterable, Sequence
 
     from redis.asyncio import Redis
 
@@ -39,6 +39,35 @@ class ScriptCall:
             except NoScriptError:
                 return await ask(connection, "EVAL", self._script.script, len(keys), *keys, *arguments)
         finally:
+            await pool.release(connection)
+
+    async def in_order(
+        self, calls: Iterable[tuple[Sequence[str], Sequence[str | bytes | int]]]
+    ) -> AsyncGenerator[Any, None]:
+        """Run it with each of these keys and arguments, in their order; give the answers.
+
+        All go over one connection, on which nothing overtakes: over two, what is sent later may be done first. The next
+        ones are made and sent while the server is busy with those before. Its text goes along, so that none is refused
+        and comes after the others.
+        """
+        pool = self._redis.connection_pool
+        connection = await pool.get_connection()
+        under_way = 0
+        try:
+            for keys, arguments in calls:
+                command: tuple[Any, ...] = ("EVAL", self._script.script, len(keys), *keys, *arguments)
+                await connection.send_packed_command(pack_command(command))
+                under_way += 1
+                if under_way > 1:
+                    yield await connection.read_response()
+                    under_way -= 1
+            while under_way:
+                yield await connection.read_response()
+                under_way -= 1
+        finally:
+            # Else the next one who has the connection would get the answers.
+            if under_way:
+                await connection.disconnect(nowait=True)
             await pool.release(connection)
 
 

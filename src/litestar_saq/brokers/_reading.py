@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from reprlib import repr as _short
 from typing import TYPE_CHECKING, Any
 
 from saq.job import Job as SaqJob
@@ -60,7 +61,7 @@ def read_job(
         return None
     stored = dict(stored)
     if (owner := stored.pop("queue", None)) != queue.name:
-        raise UnreadableJobError(queue.name, f"job {stored.get('key')!r} belongs to queue {owner!r}")
+        raise UnreadableJobError(queue.name, f"job {_short(stored.get('key'))} belongs to queue {_short(owner)}")
     if status:
         stored["status"] = getattr(status, "value", status)
     _check(queue, stored)
@@ -88,11 +89,11 @@ def _check(queue: Queue, stored: dict[str, Any]) -> None:
             raise UnreadableJobError(queue.name, f"it has no {name!r}")
     named = stored.get("status")
     if named is not None and named.lower() not in _STATUSES:
-        raise UnreadableJobError(queue.name, f"its 'status' is {named!r}: {', '.join(_STATUSES)} are accepted")
+        raise UnreadableJobError(queue.name, f"its 'status' is {_short(named)}: {', '.join(_STATUSES)} are accepted")
 
 
 def _refusal(queue: Queue, name: str, value: object) -> UnreadableJobError:
     if name not in _TYPES:
-        return UnreadableJobError(queue.name, f"SAQ's jobs have no {name!r}")
+        return UnreadableJobError(queue.name, f"SAQ's jobs have no {_short(name)}")
     accepted = ", ".join("null" if one is _NOTHING else one.__name__ for one in _TYPES[name])
     return UnreadableJobError(queue.name, f"its {name!r} is of type {type(value).__name__}: {accepted} are accepted")

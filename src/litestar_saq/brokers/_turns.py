@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from saq.job import Status
@@ -18,7 +19,7 @@ from litestar_saq.jobs import abort_id_of, pop_expected
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from saq.job import Job as SaqJob
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ("Demand", "Enqueues", "Entry", "Told", "Turns")
 
 _AT_ONCE = 2
+_PART = 250
+"""How many of a batch are sent at a time: while the server stores some, the next ones are written."""
 
 
 class Told(NamedTuple):
@@ -88,12 +91,22 @@ class Enqueues:
 
     async def store(self, entries: list[Entry]) -> list[bool]:
         """Enqueue jobs in one round trip; return of each whether it was taken."""
+        return [bool(one) for one in await self._script(*self._call(entries))]
+
+    async def store_in_order(self, jobs: Sequence[SaqJob]) -> list[bool]:
+        """Enqueue any number of jobs, in parts; return of each whether it was taken."""
+        parts = (jobs[i : i + _PART] for i in range(0, len(jobs), _PART))
+        calls = (self._call([self.entry(job) for job in part]) for part in parts)
+        async with aclosing(self._script.in_order(calls)) as answers:
+            return [bool(one) async for answer in answers for one in answer]
+
+    def _call(self, entries: list[Entry]) -> tuple[list[str], list[Any]]:
         keys = list(self._keys)
         arguments: list[Any] = []
         for entry in entries:
             keys += entry[:2]
             arguments += entry[2:]
-        return [bool(one) for one in await self._script(keys, arguments)]
+        return keys, arguments
 
 
 class _Turn(NamedTuple):

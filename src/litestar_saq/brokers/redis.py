@@ -41,8 +41,6 @@ __all__ = ("RedisQueue",)
 
 FETCH_GRACE_S = GRACE_S
 _CLEAN_EACH = 6
-_PART = 250
-"""How many of a batch are sent at a time: while the server stores some, the next ones are written."""
 _SET_ASIDE_MOST = 1000
 """Of how many that can't be read the ids are kept."""
 
@@ -255,22 +253,9 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         return cast("Job", job)
 
     async def _enqueue_batch(self, batch: list[Job]) -> list[Job | None]:
-        stored: list[Job | None] = []
-        under_way: asyncio.Task[list[bool]] | None = None
-        try:
-            for part in (batch[i : i + _PART] for i in range(0, len(batch), _PART)):
-                entries = [self._enqueues.entry(job) for job in part]
-                before, under_way = under_way, asyncio.create_task(self._enqueues.store(entries))
-                await asyncio.sleep(0)  # else it would begin when it is waited for
-                if before is not None:
-                    _add(stored, batch, await before)
-            if under_way is not None:
-                _add(stored, batch, await under_way)
-        finally:
-            if under_way is not None and not under_way.done():
-                await asyncio.wait((under_way,))
-        logger.info("Enqueuing %d jobs in queue %s", len(batch) - stored.count(None), self.name)
-        return stored
+        taken = await self._enqueues.store_in_order(batch)
+        logger.info("Enqueuing %d jobs in queue %s", sum(taken), self.name)
+        return [job if one else None for job, one in zip(batch, taken, strict=True)]
 
     async def write_worker_info(self, worker_id: str, info: WorkerInfo, ttl: int) -> None:
         """Write what a worker tells of itself (SAQ's `Queue.write_worker_info`); at times what is over goes."""
@@ -336,8 +321,3 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     async def _forget(self, job_id: bytes) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:
             await cast("Any", pipe).lrem(self._active, 0, job_id).zrem(self._incomplete, job_id).execute()
-
-
-def _add(stored: list[Job | None], batch: list[Job], taken: list[bool]) -> None:
-    begin = len(stored)
-    stored += [job if one else None for job, one in zip(batch[begin : begin + len(taken)], taken, strict=True)]

@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 import pytest
+from litestar.exceptions import SerializationException
 from saq.job import Job as StockJob
 from saq.job import Status
 from saq.queue.redis import RedisQueue as StockQueue
@@ -27,6 +28,28 @@ async def test_enqueues_of_one_turn_go_in_one_round_trip(queue: RedisQueue) -> N
     assert all(jobs)
     assert (await commands(queue))["evalsha"] - before["evalsha"] == 1
     assert await queue.count("queued") == 51
+
+
+async def test_many_jobs_wait_in_their_order(queue: RedisQueue) -> None:
+    keys = [str(number) for number in range(20_000)]
+    connections = len(await queue.redis.client_list())
+    jobs = await queue.enqueue_many(Job("f", key=key) for key in keys)
+    assert [job and job.key for job in jobs] == keys
+    ids = await queue.redis.lrange(queue.namespace("queued"), 0, -1)
+    assert [job_id.decode() for job_id in ids] == [queue.job_id(key) for key in keys]
+    # Of two connections' commands the later one may be done first.
+    assert len(await queue.redis.client_list()) == connections
+
+
+async def test_of_many_jobs_one_that_cannot_be_written_harms_nobody_else_s(queue: RedisQueue) -> None:
+    jobs = [Job("f", key=str(number), kwargs={"n": number if number != 700 else object()}) for number in range(1000)]
+    with pytest.raises(SerializationException):
+        await queue.enqueue_many(jobs)
+    # The connection on which answers were to come is not the next one's.
+    assert await asyncio.gather(*(queue.enqueue("f", key=f"later-{number}") for number in range(30)))
+    assert await queue.count("queued") in {30 + stored for stored in (0, 250, 500)}
+    again = await queue.enqueue_many(Job("f", key=str(number)) for number in range(1000))
+    assert again[900]
 
 
 async def test_of_two_jobs_of_a_key_in_one_turn_one_is_taken(queue: RedisQueue) -> None:
