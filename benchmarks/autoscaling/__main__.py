@@ -18,13 +18,13 @@ from benchmarks.autoscaling.comparison import Comparison
 from benchmarks.autoscaling.day import simulate_day
 from benchmarks.autoscaling.load import Service
 from benchmarks.autoscaling.settings import make_kinds, make_settings
+from benchmarks.interruption import INTERRUPTED, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.autoscaling.day import Day
 
-INTERRUPTED = 130
 MEASURED = Path(__file__).resolve().parents[1] / "scale_figures.json"
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     try:
         _run(range(options.seed, options.seed + options.days))
     except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted: nothing is written.")
+        tell()
         return INTERRUPTED
     return 0
 

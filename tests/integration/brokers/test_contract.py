@@ -13,7 +13,7 @@ from saq.queue.base import JobError, Queue
 from saq.utils import now
 
 from litestar_saq import Job, Worker
-from litestar_saq.brokers import base, broker_of
+from litestar_saq.brokers import _sweeping, broker_of
 from litestar_saq.exceptions import JobTooLargeError
 
 StartWorker = Callable[..., Worker]
@@ -253,7 +253,7 @@ async def test_a_sweep_that_takes_its_time_leaves_what_is_alive_by_then(
     queue: Queue, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Whatever the order of the list, a dead one comes before the living one, and each takes the sweep 1.5 s.
-    monkeypatch.setattr(base, "_SWEEPS_AT_ONCE", 1)
+    monkeypatch.setattr(_sweeping, "_SWEEPS_AT_ONCE", 1)
     for part in ("dead", "alive", "dead too"):
         await queue.enqueue("add", key=key + part, a=1, b=2, heartbeat=1, timeout=0)
         job = await queue.dequeue(timeout=5)

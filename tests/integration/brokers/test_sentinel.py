@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,7 @@ from litestar_saq.brokers import broker_of
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
 from litestar_saq.exceptions import FieldError
-
-
-def until(check: Any, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if check():
-                return
-        except RedisError:
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+from tests.integration.brokers.patience import until
 
 
 class Service:

@@ -30,7 +30,7 @@ async def test_jobs_are_taken_and_ended_in_few_round_trips(queue: RedisQueue) ->
     after = await commands(queue)
     await worker.stop_in_background()
     # The first one takes 50, each of the others tells of some and takes as many.
-    assert after["evalsha"] - before["evalsha"] < 100
+    assert after["evalsha"] - before.get("evalsha", 0) < 100
     assert await queue.count("incomplete") == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from saq.job import Status
 
-from litestar_saq.brokers import base
+from litestar_saq.brokers import _sweeping
 from litestar_saq.brokers.redis import RedisQueue
 from tests.integration.brokers.engine.own_server import make_queue
 
@@ -103,7 +103,7 @@ async def test_an_abort_whose_worker_is_gone_is_an_abort(
     await job.update(status=Status.ABORTING)
     assert await other.sweep(lock=60, abort=0.01) == []
     await unlock(queue)
-    monkeypatch.setattr(base, "GRACE_S", 0.0)
+    monkeypatch.setattr(_sweeping, "GRACE_S", 0.0)
     assert await other.sweep(lock=60, abort=0.01) == [queue.job_id("k")]
     ended = await queue.job("k")
     assert ended
