@@ -109,9 +109,12 @@ class JobRun:
         if self._worker.unwritten:
             self._worker.unwritten.discard(job)  # an earlier attempt of it
         self._span = begin_run(self._worker.queue, job, self._worker.id)
-        if self._held is not None and self._span is not None:
+        if self._span is not None:
             # A sweep after our death knows of this attempt by it.
-            cast("Any", self._worker.queue).note(job, self._held)
+            if self._held is None:
+                self._span.annotate()
+            else:
+                cast("Any", self._worker.queue).note(job, self._held, self._span.annotate)
         self._bound = bind_job(job)
         self._bound.__enter__()
 

@@ -28,14 +28,20 @@ class Notes:
 
     def __init__(self, write: Callable[[dict[str, Noted]], None]) -> None:
         self._write = write
-        self._new: dict[str, Noted] = {}
-        self._old: dict[str, Noted] = {}
+        self._new: dict[str, tuple[Noted, Callable[[], None]]] = {}
+        self._old: dict[str, tuple[Noted, Callable[[], None]]] = {}
 
-    def add(self, job: Job, held: bytes) -> None:
-        """Note a job as it is now."""
+    def add(self, job: Job, held: bytes, complete: Callable[[], None]) -> None:
+        """Note a job.
+
+        Args:
+            job: the job.
+            held: what is stored of it.
+            complete: adds to the job what is to be noted, when that is due.
+        """
         if not self._new and not self._old:
             asyncio.get_running_loop().call_later(NOTE_AFTER_S, self._tick)
-        self._new[job.key] = job, held
+        self._new[job.key] = (job, held), complete
 
     def drop(self, key: str) -> None:
         """Forget the note of a job of which all is written now."""
@@ -45,6 +51,8 @@ class Notes:
     def _tick(self) -> None:
         due, self._old, self._new = self._old, self._new, {}
         if due:
-            self._write(due)
+            for _, complete in due.values():
+                complete()
+            self._write({key: noted for key, (noted, _) in due.items()})
         if self._old:
             asyncio.get_running_loop().call_later(NOTE_AFTER_S, self._tick)

@@ -19,6 +19,8 @@ from litestar_saq.jobs import pop_expected
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from saq.job import Job as SaqJob
 
     from litestar_saq.brokers._notes import Noted
@@ -68,9 +70,9 @@ class Rows:
         self._notes = Notes(self._note)
         self._noting: set[asyncio.Task[None]] = set()
 
-    def note(self, job: Job, held: bytes) -> None:
-        """Write what was added to a job that runs, unless it ends soon; nobody waits for that."""
-        self._notes.add(job, held)
+    def note(self, job: Job, held: bytes, complete: Callable[[], None]) -> None:
+        """Write what `complete` adds to a job that runs, unless it ends soon; nobody waits for that."""
+        self._notes.add(job, held, complete)
 
     def _note(self, due: dict[str, Noted]) -> None:
         task = asyncio.ensure_future(self._write_notes(due))

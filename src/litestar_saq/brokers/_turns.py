@@ -157,9 +157,9 @@ class Turns:
         self.turn()
         return written
 
-    def note(self, job: Job, held: bytes) -> None:
-        """Tell what was added to a job that runs, unless it ends soon; nobody waits for that."""
-        self._notes.add(job, held)
+    def note(self, job: Job, held: bytes, complete: Callable[[], None]) -> None:
+        """Tell what `complete` adds to a job that runs, unless it ends soon; nobody waits for that."""
+        self._notes.add(job, held, complete)
 
     def _note(self, due: dict[str, Noted]) -> None:
         self._due |= due

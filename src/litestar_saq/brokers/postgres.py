@@ -248,9 +248,9 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             await connection.execute(SQL(statements.SET_ASIDE).format(jobs=self.jobs_table), values)
         return read
 
-    def note(self, job: Job, held: bytes) -> None:
-        """Write what was added to a running job since `held` was stored, unless it ends soon."""
-        self._rows.note(job, held)
+    def note(self, job: Job, held: bytes, complete: Callable[[], None]) -> None:
+        """Write what `complete` adds to a running job, of which `held` is stored, unless it ends soon."""
+        self._rows.note(job, held, complete)
 
     async def _update(self, job: SaqJob, status: Status | None = None, **kwargs: Any) -> None:
         if status is None or kwargs.get("connection") is not None:

@@ -232,9 +232,9 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         due = repr(time.time() + delay_s) if delay_s else "0"
         await self.turns.tell(job, "retry", due)
 
-    def note(self, job: Job, held: bytes) -> None:
-        """Write what was added to a running job since `held` was stored, unless it ends soon."""
-        self.turns.note(job, held)
+    def note(self, job: Job, held: bytes, complete: Callable[[], None]) -> None:
+        """Write what `complete` adds to a running job, of which `held` is stored, unless it ends soon."""
+        self.turns.note(job, held, complete)
 
     async def unbegin(self, job: SaqJob, held: bytes) -> None:
         """Put back a job that was taken and not run, to the front and with no attempt used up.

@@ -89,8 +89,8 @@ def _of_parent(header: str) -> Context:
     found = _TRACEPARENT.fullmatch(header)
     if found is None:
         return _W3C.extract({"traceparent": header}, Context())
-    trace_id, span_id, flags = (int(part, 16) for part in found.groups())
-    span_context = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+    trace_id, span_id, flags = found.groups()
+    span_context = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
     if not span_context.is_valid:
         return Context()
     return trace.set_span_in_context(trace.NonRecordingSpan(span_context), Context())
@@ -128,15 +128,9 @@ def entry(job: Job, name: str) -> str | None:
     return carrier_in(job.meta).get(name)
 
 
-def annotate(job: Job, entries: dict[str, str], carrier: dict[str, str] | None = None) -> None:
-    """Set entries of ours, beside what the carrier holds. The metadata is copied: it may be shared.
-
-    Args:
-        job: the job.
-        entries: what is set, by name.
-        carrier: the job's carrier, where it has been read before.
-    """
-    job.meta = {**(job.meta or {}), CARRIER: (carrier_in(job.meta) if carrier is None else carrier) | entries}
+def annotate(job: Job, entries: dict[str, str]) -> None:
+    """Set entries of ours, beside what the carrier holds. The metadata is copied: it may be shared."""
+    job.meta = {**(job.meta or {}), CARRIER: carrier_in(job.meta) | entries}
 
 
 def inject(

@@ -57,9 +57,9 @@ class QueueTelemetry:
         return broker_of(self.queue).name
 
     @cached_property
-    def writes_apart(self) -> bool:
-        """Whether outcomes are written by a task of the queue's own, which sees to it that clients are silent."""
-        return hasattr(self.queue, "turns")
+    def settles_unseen(self) -> bool:
+        """Whether nothing is told of how an outcome is written, by a task of the queue's own that silences clients."""
+        return hasattr(self.queue, "turns") and self.owner.metrics is None and not self.options.settle_spans
 
     @cached_property
     def common(self) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class Run:
         self._telemetry = telemetry
         self._wait_s = max(0.0, (job.started - max(job.queued, job.scheduled * 1000)) / 1000)
         self._worker_id = worker_id
+        self._annotated = False
         self._start_span()
         self._began = time.perf_counter()
         self._mark = current_run.set(self)
@@ -62,10 +63,14 @@ class Run:
 
     def _start_span(self) -> None:
         telemetry, job = self._telemetry, self.job
+        options = telemetry.options
         carried = carrier.carrier_in(job.meta)
-        created = carrier.extract(carried, with_baggage=telemetry.options.propagate_baggage)
+        created = carrier.extract(carried, with_baggage=options.propagate_baggage)
         creation = trace.get_current_span(created).get_span_context()
-        relation = self._relation(carried) or "parent"
+        if options.max_parent_delay_s is None and carrier.ASKED not in carried and isinstance(options.propagation, str):
+            relation: str = options.propagation
+        else:
+            relation = self._relation(carried) or "parent"
         links: list[Link] = []
         if creation.is_valid and relation != "none":
             links.append(Link(creation, _TO_PARENT if relation == "parent" else None))
@@ -80,11 +85,18 @@ class Run:
             attributes=self._attributes(carried),
             links=links,
         )
-        context = self.span.get_span_context()
-        if context.is_valid:
-            # Written with the job's start, so that a retry, and a sweep after our death, know of this attempt.
-            carrier.annotate(job, {carrier.PREVIOUS: carrier.header_of(context)}, carried)
         self._token = otel_context.attach(trace.set_span_in_context(self.span, parent))
+
+    @harmless
+    def annotate(self) -> None:
+        """Write this attempt into the job, once: what comes after it, or after our death, knows of it then.
+
+        Left to those who store a job that has not ended well: it takes as long as a part of the span.
+        """
+        context = self.span.get_span_context()
+        if not self._annotated and context.is_valid:
+            self._annotated = True
+            carrier.annotate(self.job, {carrier.PREVIOUS: carrier.header_of(context)})
 
     @harmless
     def _relation(self, carried: Mapping[str, str]) -> str:
@@ -151,7 +163,7 @@ class Run:
         elif job.status is Status.QUEUED:
             span.add_event("saq.job.cancelled")
         if job.status in {Status.COMPLETE, Status.FAILED} and not self._telemetry.options.settle_spans:
-            span.add_event("saq.job.finished", {semconv.STATUS: job.status.value})
+            span.add_event("saq.job.finished")
 
     @harmless
     def _measure(self, metrics: JobMetrics, error: BaseException | None) -> None:

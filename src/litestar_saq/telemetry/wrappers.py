@@ -196,8 +196,16 @@ async def _abort(telemetry: QueueTelemetry, plain: Any, job: Job, *args: Any, **
             operation.end(error)
 
 
+def _annotate_run(job: Job) -> None:
+    """Write the attempt that runs here into its job, which is about to be stored."""
+    run = current_run.get()
+    if run is not None and run.job is job:
+        run.annotate()
+
+
 async def _retry(telemetry: QueueTelemetry, plain: Any, job: Job, error: str | None = None) -> None:
     swept = error == telemetry.queue.swept_error_message
+    _annotate_run(job)
     _note_retry(job, swept=swept)
     if swept:
         telemetry.count_outcome(job.function, "retried", semconv.SWEPT)
@@ -215,6 +223,11 @@ async def _finish(telemetry: QueueTelemetry, plain: Any, job: Job, status: Statu
     if (jobs := swept_jobs.get()) is not None and kwargs.get("error") == telemetry.queue.swept_error_message:
         jobs.append(sweeps.as_found(job))
         telemetry.count_outcome(job.function, "swept", semconv.SWEPT)
+    if status is not Status.COMPLETE:
+        _annotate_run(job)
+    elif telemetry.settles_unseen:
+        await plain(job, status, **kwargs)
+        return
     await _settle(telemetry, "finish", job, lambda: plain(job, status, **kwargs))
 
 
@@ -227,7 +240,7 @@ async def _settle(telemetry: QueueTelemetry, name: str, job: Job, call: Callable
     if telemetry.options.settle_spans:
         await _settle_in_span(telemetry, name, job, call)
         return
-    if telemetry.writes_apart and telemetry.owner.metrics is None:
+    if telemetry.settles_unseen:
         await call()
         return
     began = time.perf_counter()
@@ -261,6 +274,7 @@ async def _settle_in_span(telemetry: QueueTelemetry, name: str, job: Job, call: 
 
 
 async def _update(_telemetry: QueueTelemetry, plain: Any, job: Job, **kwargs: Any) -> Any:
+    _annotate_run(job)
     if kwargs.get("status") is not Status.ACTIVE:
         return await plain(job, **kwargs)
     with suppressed():  # the worker's note that the job runs, not the job's own

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -171,8 +172,7 @@ async def test_a_note_is_written_where_nothing_else_was(make_queue: MakeQueue) -
     for job in jobs.values():
         stored = pop_begun(job)
         assert stored
-        job.meta = {"note": 1}
-        queue.note(job, stored)
+        queue.note(job, stored, partial(setattr, job, "meta", {"note": 1}))
     async with asyncio.timeout(20):
         while (await queue.job(prefix + "noted")).meta != {"note": 1}:
             await asyncio.sleep(0.01)

@@ -170,6 +170,25 @@ async def test_every_attempt_has_a_span_in_the_trace_linked_to_the_one_before(
     ]
 
 
+async def test_an_attempt_is_stored_with_what_its_job_updates(
+    queue: Queue, key: str, run_worker: Start, told: Told
+) -> None:
+    """A sweep after the worker's death finds there what the next attempt is linked to."""
+    found: list[str] = []
+
+    async def half(ctx: Any) -> None:
+        await ctx["job"].update(progress=0.5)
+        stored = await queue.job(key)
+        assert stored
+        found.append((stored.meta or {})[CARRIER]["saq-prev"])
+
+    run_worker(("half", half))
+    await queue.enqueue("half", key=key)
+    (consumer,) = await told.spans(process=1)
+    context = context_of(consumer)
+    assert found == [f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"]
+
+
 async def test_a_timeout_is_an_error(queue: Queue, run_worker: Start, told: Told) -> None:
     async def endless(_ctx: Any) -> None:
         await asyncio.Event().wait()

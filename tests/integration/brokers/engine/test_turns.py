@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import uuid
+from functools import partial
 from typing import Any
 
 import pytest
@@ -175,9 +176,8 @@ async def test_a_note_is_written_where_nothing_else_was(queue: RedisQueue) -> No
     await queue.abort(aborted, "enough")
     before = (await commands(queue))["evalsha"]
     for job, (_, payload, _) in zip((noted, aborted), rows, strict=True):
-        job.meta = {"note": 1}
         job.status = Status.ACTIVE
-        queue.note(job, payload)
+        queue.note(job, payload, partial(setattr, job, "meta", {"note": 1}))
     while (await commands(queue))["evalsha"] == before:
         await asyncio.sleep(0.01)
     assert (await stored(queue, "noted"))["meta"] == {"note": 1}
@@ -189,11 +189,13 @@ async def test_nothing_is_noted_of_a_job_that_has_ended(queue: RedisQueue) -> No
     ((_, payload, _),) = await take(queue)
     job = queue.deserialize(payload)
     assert job
-    queue.note(job, payload)
+    completed: list[Any] = []
+    queue.note(job, payload, partial(completed.append, job))
     await job.finish(Status.COMPLETE, result=1)
     before = (await commands(queue))["evalsha"]
     await asyncio.sleep(3 * NOTE_AFTER_S)  # nothing comes that could be waited for
     assert (await commands(queue))["evalsha"] == before
+    assert not completed, "what is not written was made"
 
 
 def test_keys_are_uuids_and_differ_in_a_fork() -> None:
