@@ -90,6 +90,9 @@ class Dispatcher:
         self._failures = 0
         self._waiting: asyncio.Task[Any] | None = None
         self._client_id: int | None = None
+        self._may_wake = True
+        """Whether who waits in a command can be woken up."""
+        self._has_waked = False
 
     def start(self) -> None:
         """Begin to take jobs."""
@@ -176,8 +179,8 @@ class Dispatcher:
         pool = cast("Any", self._queue.redis).connection_pool
         connection = await pool.get_connection()
         try:
-            with contextlib.suppress(ResponseError):  # who is not allowed to, waits for less at a time
-                self._client_id = int(await ask(connection, "CLIENT", "ID"))
+            if self._may_wake:
+                self._client_id = await self._own_id(connection)
             names = (self._queue.namespace("queued"), self._queue.namespace("active"))
             block_s = _BLOCK_S if self._client_id is not None else _BLOCK_UNWAKED_S
             move = ("BLMOVE", *names, "LEFT", "RIGHT", block_s)
@@ -188,6 +191,18 @@ class Dispatcher:
             return None
         finally:
             await pool.release(connection)
+
+    async def _own_id(self, connection: Any) -> int | None:
+        """Return by which id a connection is woken up; None to who is not allowed to do that."""
+        try:
+            client_id = int(await ask(connection, "CLIENT", "ID"))
+            if not self._has_waked:
+                await ask(connection, "CLIENT", "UNBLOCK", client_id)
+                self._has_waked = True
+        except ResponseError:
+            self._may_wake = False
+            return None
+        return client_id
 
     def _deliver(self, rows: list[tuple[bytes, bytes, bool]], asked: int) -> None:
         self._failures = 0
@@ -301,6 +316,8 @@ class Dispatcher:
             await pause(max(_BACKOFF_LEAST_S, delay_s), self._worker.event)
             try:
                 with quiet(self._queue):
+                    # A server that is full, or a replica, answers, and takes nothing.
+                    await cast("Any", self._queue.redis).set(self._queue.namespace("probe"), 1, px=1)
                     await self._reclaim()
             except Exception:  # noqa: BLE001, S112 - it was told that the broker is away
                 continue

@@ -47,8 +47,8 @@ class Leases(Protocol):
     def keeper(self, worker_id: str) -> Keeper | None:
         """Return what keeps a worker's lease in a thread, where that can be."""
 
-    async def hold(self, worker_id: str) -> None:
-        """Take or keep a worker's lease."""
+    async def hold(self, worker_id: str, slots: int | None = None) -> None:
+        """Take or keep the lease of a worker that runs so many jobs at a time."""
 
     async def succeed(self, worker_id: str) -> bool:
         """Take the jobs of an earlier worker of this id from it, if its lease is over; tell whether it is."""
@@ -65,10 +65,11 @@ class Lease:
         queue: whose worker it is.
         leases: the queue's leases.
         worker_id: the worker.
+        slots: how many jobs it runs at a time.
     """
 
-    def __init__(self, queue: Queue, leases: Leases, worker_id: str) -> None:
-        self._queue, self._leases, self._worker_id = queue, leases, worker_id
+    def __init__(self, queue: Queue, leases: Leases, worker_id: str, slots: int) -> None:
+        self._queue, self._leases, self._worker_id, self._slots = queue, leases, worker_id, slots
         self._held = self._since = time.monotonic()
         self._ending = threading.Event()
 
@@ -163,7 +164,7 @@ class Lease:
         try:
             with quiet(self._queue):
                 async with asyncio.timeout(_ANSWER_S):
-                    await self._leases.hold(self._worker_id)
+                    await self._leases.hold(self._worker_id, self._slots)
             self._note(at)
         except Exception as error:  # noqa: BLE001 - the broker is away, which is told elsewhere
             logger.debug("No sign of life of worker %s: %s", self._worker_id, type(error).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ("CARRIER", "LOSSES", "ON_LOSS", "visible_meta")
+__all__ = ("CARRIER", "LOSSES", "ON_LOSS", "ON_LOSS_VALUES", "visible_meta")
 
 CARRIER: Final = "_otel_context"
 """Where a job's metadata holds the trace's context: a flat mapping of text, as 0.8.0 reads it."""
@@ -12,7 +12,8 @@ CARRIER: Final = "_otel_context"
 LOSSES: Final = "_losses"
 """Where it holds how many workers have died while they had the job."""
 ON_LOSS: Final = "on_worker_loss"
-"""Where its owner says what is to become of it then: `retry` or `abort`."""
+"""Where its owner says what is to become of it then."""
+ON_LOSS_VALUES: Final = ("retry", "abort")
 _HIDDEN = {CARRIER, LOSSES}
 
 

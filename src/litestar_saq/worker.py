@@ -18,6 +18,7 @@ from saq.worker import ensure_coroutine_function, ensure_coroutine_function_many
 
 from litestar_saq._cron import enqueue_cron_jobs
 from litestar_saq._dispatcher import Dispatcher
+from litestar_saq._ending import WRITE_END_S, end_jobs, wait
 from litestar_saq._fetcher import Fetcher
 from litestar_saq._health_file import HealthFile
 from litestar_saq._job_threads import JobThreads
@@ -44,7 +45,6 @@ __all__ = ("Worker",)
 
 logger = logging.getLogger(__name__)
 
-_WRITE_END_S = 2.0
 _FORGET_S = 1.0
 _RECOVER_EACH = 0.4
 """After which part of a lease's time the jobs of dead workers are looked for again."""
@@ -95,7 +95,7 @@ class Worker(SaqWorker[Context]):
         self._health = HealthFile(Path(health_dir), queue.name, str(self.id), self._state) if health_dir else None
         self._dispatcher: Dispatcher | None = None
         leases = getattr(queue, "leases", None)
-        self._lease = Lease(queue, leases, str(self.id)) if leases is not None else None
+        self._lease = Lease(queue, leases, str(self.id), self.concurrency) if leases is not None else None
         self._coroutine_functions: dict[Any, Callable[..., Coroutine[Any, Any, Any]]] = {}
         self.held: set[Job] = set()
         """The jobs that run here."""
@@ -346,40 +346,19 @@ class Worker(SaqWorker[Context]):
         if self._fetcher.block_s is None:
             for task in fetching:
                 task.cancel()
-        busy = running - fetching
-        await self._wait_patiently(busy, self._shutdown_grace_period_s or 0)
-        busy = {task for task in busy if not task.done()}
-        for task in busy:
-            task.cancel()
-        # On top of the job's own deadline, time to write what became of it.
-        busy -= await self._wait(busy, self.cancellation_hard_deadline_s + _WRITE_END_S)
-        self.abandoned |= busy
-        fetching -= await self._wait(fetching, (self._fetcher.block_s or 0) + _WRITE_END_S)
+        grace_s = self._shutdown_grace_period_s or 0
+        self.abandoned |= await end_jobs(running - fetching, grace_s, self.cancellation_hard_deadline_s, self._hurried)
+        fetching -= await wait(fetching, (self._fetcher.block_s or 0) + WRITE_END_S)
         if self._dispatcher is not None:
             self._dispatcher.close()
             self._dispatcher = None
-        await self._wait(set(self._upkeep), _UPKEEP_END_S)
+        await wait(set(self._upkeep), _UPKEEP_END_S)
         for task in (*fetching, *self._upkeep):
             task.cancel()
         # Else it would count as live until its time is up. Where the broker is away, it does.
         with contextlib.suppress(TimeoutError, *self.broker.unreachable), quiet(self.queue):
             async with asyncio.timeout(_FORGET_S):
                 await self.broker.forget_worker(self.queue, self.id)
-
-    async def _wait_patiently(self, tasks: set[asyncio.Task[Any]], seconds: float) -> None:
-        """Wait for tasks to end, unless `hurry` is called."""
-        hurried = asyncio.create_task(self._hurried.wait())
-        ended = asyncio.ensure_future(self._wait(tasks, seconds))
-        try:
-            await asyncio.wait((hurried, ended), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in (hurried, ended):
-                waiting.cancel()
-
-    @staticmethod
-    async def _wait(tasks: set[asyncio.Task[Any]], seconds: float) -> set[asyncio.Task[Any]]:
-        """Wait for tasks to end; return those that did."""
-        return (await asyncio.wait(tasks, timeout=seconds))[0] if tasks else set()
 
     async def _run_shutdown_hooks(self) -> None:
         if not self.shutdown:

@@ -55,6 +55,18 @@ class Server(ABC):
         """Make it answer again."""
 
     @abstractmethod
+    def pause(self, seconds: float) -> None:
+        """Make it hold up what it is asked for so long; return when that is over."""
+
+    @abstractmethod
+    def fill(self) -> None:
+        """Make it refuse what is written."""
+
+    @abstractmethod
+    def empty(self) -> None:
+        """Make it take that again."""
+
+    @abstractmethod
     def states(self, jobs: list[str]) -> dict[str, str | None]:
         """Return the status of each job; None where it is not there."""
 
@@ -93,6 +105,19 @@ class Valkey(Server):
 
     def thaw(self) -> None:
         os.kill(self._server._process.pid, signal.SIGCONT)
+
+    def pause(self, seconds: float) -> None:
+        with self._client() as redis:
+            redis.client_pause(int(seconds * 1000))
+        time.sleep(seconds)
+
+    def fill(self) -> None:
+        with self._client() as redis:
+            redis.config_set("maxmemory", 1)
+
+    def empty(self) -> None:
+        with self._client() as redis:
+            redis.config_set("maxmemory", 0)
 
     def states(self, jobs: list[str]) -> dict[str, str | None]:
         with self._client() as redis:
@@ -143,6 +168,24 @@ class Postgres(Server):
 
     def thaw(self) -> None:
         _docker("unpause", self._container)
+
+    def pause(self, seconds: float) -> None:
+        with self._connection() as connection:
+            connection.execute("LOCK TABLE saq_jobs, saq_stats")
+            time.sleep(seconds)
+
+    def fill(self) -> None:
+        self._set_read_only("on")
+
+    def empty(self) -> None:
+        self._set_read_only("off")
+
+    def _set_read_only(self, value: str) -> None:
+        """As a standby does, since a disk that is full would be that of the machine."""
+        with psycopg.connect(self.dsn(self.port), connect_timeout=5, autocommit=True) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+            connection.execute("SELECT pg_reload_conf()")
 
     def states(self, jobs: list[str]) -> dict[str, str | None]:
         with self._connection() as connection:

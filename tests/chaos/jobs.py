@@ -10,9 +10,11 @@ from typing import Any
 
 from litestar import Litestar
 
+import tests.chaos.clock
 from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
 from tests.chaos.history import History
 
+tests.chaos.clock.skew(float(os.environ["CHAOS_SKEW_S"]))
 history = History(Path(os.environ["CHAOS_HISTORY"]))
 
 

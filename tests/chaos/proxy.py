@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from contextlib import suppress
 
@@ -10,9 +11,14 @@ __all__ = ("Proxy",)
 
 
 class Proxy:
-    """Listens on a port of its own, in a thread and loop of its own."""
+    """Listens on a port of its own, in a thread and loop of its own.
 
-    def __init__(self, port: int) -> None:
+    Args:
+        port: where what comes goes on to.
+        tls: makes who connects to it use TLS.
+    """
+
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._target = port
         self._delay_s = 0.0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -20,7 +26,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop
+            asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls), self._loop
         ).result()
         self.port: int = self._server.sockets[0].getsockname()[1]
 

@@ -61,6 +61,22 @@ def delay(world: World, choose: random.Random) -> None:
     world.proxy.delay(0)
 
 
+def pause_broker(world: World, choose: random.Random) -> None:
+    world.server.pause(choose.choice((1.0, 5.0, 12.0)))
+
+
+def fill_broker(world: World, choose: random.Random) -> None:
+    world.server.fill()
+    time.sleep(choose.choice((1.0, 5.0, 12.0)))
+    world.server.empty()
+
+
+def skew(world: World, choose: random.Random) -> None:
+    number = choose.randrange(len(world.workers))
+    world.signal(number, signal.SIGTERM)
+    world.replace(number, skew_s=choose.choice((-60.0, 60.0)))
+
+
 def block(world: World, choose: random.Random) -> None:
     world.enqueue(f"blocks-{choose.getrandbits(64):x}", seconds=0.0, blocks=12.0)
 
@@ -71,6 +87,9 @@ FAULTS: dict[str, Callable[[World, random.Random], dict[str, int] | None]] = {
     "freeze": freeze,
     "kill broker": kill_broker,
     "stop broker": stop_broker,
+    "pause broker": pause_broker,
+    "fill broker": fill_broker,
+    "skew": skew,
     "cut": cut,
     "delay": delay,
     "block": block,

@@ -46,20 +46,20 @@ class World:
             self._start("tests.chaos.producer", str(rate), str(seed + number)) for number, rate in enumerate(rates)
         ]
 
-    def _start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(self, module: str, *arguments: str, skew_s: float = 0.0) -> subprocess.Popen[bytes]:
         with (self._folder / "output.txt").open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 cwd=self._folder,
-                env=self._environment,
+                env={**self._environment, "CHAOS_SKEW_S": str(skew_s)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
 
-    def _start_worker(self) -> subprocess.Popen[bytes]:
-        return self._start("litestar", "--app", "tests.chaos.jobs:app", "workers", "run")
+    def _start_worker(self, skew_s: float = 0.0) -> subprocess.Popen[bytes]:
+        return self._start("litestar", "--app", "tests.chaos.jobs:app", "workers", "run", skew_s=skew_s)
 
     def signal(self, number: int, sign: signal.Signals) -> int:
         """Send a signal to a worker; return its pid."""
@@ -68,10 +68,10 @@ class World:
             os.killpg(process.pid, sign)
         return process.pid
 
-    def replace(self, number: int) -> None:
-        """Start a worker in the place of one that has ended, or does."""
+    def replace(self, number: int, *, skew_s: float = 0.0) -> None:
+        """Start a worker, whose clock may be wrong, in the place of one that has ended, or does."""
         self.workers[number].wait(60)
-        self.workers[number] = self._start_worker()
+        self.workers[number] = self._start_worker(skew_s)
 
     def enqueue(self, key: str, **arguments: float) -> None:
         """Enqueue a job by hand."""

@@ -2,6 +2,7 @@
 
 saq:Q:lease:ID  ends by itself: the lease of a worker
 saq:Q:leased    set: the workers that have, or had, one
+saq:Q:slots     hash: how many jobs each of them runs at a time
 saq:Q:taken     hash: of jobs that were taken and have no worker in what is stored of them, who took them
 """
 
@@ -40,7 +41,7 @@ class Leases:
     def __init__(self, queue: RedisQueue) -> None:
         self._queue = queue
         self.lease_s: float = LEASE_S
-        self._leased = queue.namespace("leased")
+        self._leased, self._slots = queue.namespace("leased"), queue.namespace("slots")
 
     def name(self, worker_id: str) -> str:
         """Return the key of a worker's lease."""
@@ -53,11 +54,14 @@ class Leases:
             return None
         return RedisKeeper(client, self.name(worker_id), self._leased, worker_id, self.lease_s)
 
-    async def hold(self, worker_id: str) -> None:
-        """Take or keep a worker's lease."""
+    async def hold(self, worker_id: str, slots: int | None = None) -> None:
+        """Take or keep the lease of a worker that runs so many jobs at a time."""
         redis = cast("Any", self._queue.redis)
         async with redis.pipeline(transaction=True) as pipe:
-            await pipe.sadd(self._leased, worker_id).set(self.name(worker_id), 1, px=int(self.lease_s * 1000)).execute()
+            pipe.sadd(self._leased, worker_id).set(self.name(worker_id), 1, px=int(self.lease_s * 1000))
+            if slots is not None:
+                pipe.hset(self._slots, worker_id, slots)
+            await pipe.execute()
 
     async def succeed(self, worker_id: str) -> bool:
         """Take the jobs of an earlier worker of this id from it, if its lease is over; tell whether it is."""
@@ -70,7 +74,8 @@ class Leases:
         """End the lease of a worker that has no jobs any more."""
         redis = cast("Any", self._queue.redis)
         async with redis.pipeline(transaction=True) as pipe:
-            await pipe.delete(self.name(worker_id)).srem(self._leased, worker_id).execute()
+            pipe.delete(self.name(worker_id)).srem(self._leased, worker_id).hdel(self._slots, worker_id)
+            await pipe.execute()
 
     async def workers(self) -> tuple[frozenset[str], frozenset[str]]:
         """Return the workers that have a lease, and those whose lease is over."""
@@ -80,9 +85,17 @@ class Leases:
         living = frozenset(worker_id for worker_id, lease in zip(workers, held, strict=True) if lease is not None)
         return living, frozenset(workers) - living
 
+    async def slots(self, workers: frozenset[str]) -> dict[str, int]:
+        """Return how many jobs workers run at a time, of those that have told."""
+        names = list(workers)
+        found = await cast("Any", self._queue.redis).hmget(self._slots, names) if names else ()
+        return {name: int(slots) for name, slots in zip(names, found, strict=True) if slots is not None}
+
     async def forget(self, workers: frozenset[str]) -> None:
         """Forget workers whose jobs are dealt with; one that lives after all makes itself known again."""
-        await cast("Any", self._queue.redis).srem(self._leased, *workers)
+        redis = cast("Any", self._queue.redis)
+        async with redis.pipeline(transaction=True) as pipe:
+            await pipe.srem(self._leased, *workers).hdel(self._slots, *workers).execute()
 
 
 class RedisKeeper:

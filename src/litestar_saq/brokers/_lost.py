@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, cast
 
 from saq.job import Status
@@ -13,7 +15,7 @@ from litestar_saq.brokers._redis_broker import RedisBroker
 from litestar_saq.exceptions import UnreadableJobError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from litestar_saq.brokers._leases import Leases
     from litestar_saq.brokers.redis import RedisQueue
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ("LostJobs",)
 
+logger = logging.getLogger(__name__)
+
+_Found = tuple[str, bytes, "Job"]
+"""The id of a job, what is stored of it, and the job."""
 _LOOK = 0.3
 """One worker looks, and the others not again for this part of a lease's time."""
 
@@ -66,9 +72,24 @@ class LostJobs:
             if (job := self._read(payload)) is not None
             and (takers.get(job_id) if job.status is Status.QUEUED else job.worker_id) in gone
         ]
-        recovered = await self._queue.sweep_all(found, self._recover)
+        at_hand = await self._at_hand(found, gone)
+        recovered = await self._queue.sweep_all([one for one in found if one[0] not in at_hand], self._recover)
+        # Each goes to the front.
+        for job_id, payload, job in reversed(found):
+            if job_id in at_hand:
+                logger.info("Putting back %s, which its worker had only at hand", job.key)
+                await self._queue.unbegin(job, payload)
         await self._leases.forget(gone)
-        return [job_id for job_id, _, _ in recovered]
+        return [job_id for job_id, _, _ in recovered] + sorted(at_hand)
+
+    async def _at_hand(self, found: Sequence[_Found], gone: frozenset[str]) -> set[str]:
+        """Return those that were not begun: a worker has more of a busy queue's jobs than slots, in their order."""
+        begun: dict[str, list[str]] = defaultdict(list)
+        for job_id, _, job in found:
+            if job.status is Status.ACTIVE and job.worker_id:
+                begun[job.worker_id].append(job_id)
+        slots = await self._leases.slots(gone)
+        return {job_id for worker_id, ids in begun.items() for job_id in ids[slots.get(worker_id, len(ids)) :]}
 
     def _read(self, payload: bytes | None) -> Job | None:
         try:
@@ -76,7 +97,7 @@ class LostJobs:
         except UnreadableJobError:  # the sweep deals with it; the others must come through
             return None
 
-    async def _recover(self, found: tuple[str, bytes, Job]) -> bool:
+    async def _recover(self, found: _Found) -> bool:
         _, payload, job = found
         if job.status is Status.QUEUED:
             return await RedisBroker().put_back(self._queue, job)

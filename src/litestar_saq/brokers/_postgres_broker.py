@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from psycopg import OperationalError
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 from saq.job import Status
@@ -30,7 +31,8 @@ class PostgresBroker(Broker):
     name = "postgresql"
     # A dequeue that is cancelled rolls back, or leaves its jobs with the queue, which gives them back.
     fetch_block_s: ClassVar[float | None] = None
-    unreachable: ClassVar[tuple[type[Exception], ...]] = (OSError, OperationalError)  # a pool's time-out is one too
+    # A pool's time-out is an `OperationalError`, and so is a full disk; a standby says that it only reads.
+    unreachable: ClassVar[tuple[type[Exception], ...]] = (OSError, OperationalError, ReadOnlySqlTransaction)
 
     def address(self, queue: Queue) -> Address | None:
         """Return the server's host (or its socket's folder) and port."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from saq.queue.redis import RedisQueue as SaqRedisQueue
@@ -21,9 +22,18 @@ if TYPE_CHECKING:
     from saq.job import Job as SaqJob
     from saq.queue.base import Queue
 
-__all__ = ("RedisBroker",)
+__all__ = ("RedisBroker", "refusal")
 
 _TOUCH_TRIES = 5
+_REFUSALS = ("MISCONF", "NOREPLICAS")
+"""How a server that writes nothing for now begins its answer, where redis-py has no class for that."""
+
+
+def refusal(error: BaseException) -> BaseException:
+    """Return an error as one of `RedisBroker.unreachable` where it says that the server writes nothing for now."""
+    if isinstance(error, ResponseError) and str(error).startswith(_REFUSALS):
+        return RedisConnectionError(str(error))
+    return error
 
 
 class RedisBroker(Broker):
@@ -32,7 +42,11 @@ class RedisBroker(Broker):
     name = "redis"
     # BLMOVE may have moved a job by the time that a cancellation arrives.
     fetch_block_s: ClassVar[float | None] = 1.0
-    unreachable: ClassVar[tuple[type[Exception], ...]] = (OSError, RedisConnectionError, RedisTimeoutError)
+    unreachable: ClassVar[tuple[type[Exception], ...]] = (
+        *(OSError, RedisConnectionError, RedisTimeoutError),
+        # It is full, a replica by now, or its cluster is incomplete.
+        *(OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError),
+    )
 
     def address(self, queue: Queue) -> Address | None:
         """Return the server's host and port, or its socket's path."""

@@ -35,8 +35,9 @@ class RowLeases:
         table = self._queue.stats_table
         return PostgresKeeper(pool.conninfo, options, SQL(statements.HOLD).format(stats=table), self._values(worker_id))
 
-    async def hold(self, worker_id: str) -> None:
-        """Take or keep a worker's lease."""
+    async def hold(self, worker_id: str, slots: int | None = None) -> None:
+        """Take or keep a worker's lease. It takes no more jobs than it has slots, so that these need not be known."""
+        del slots
         await self._execute(statements.HOLD, self._values(worker_id))
 
     async def succeed(self, worker_id: str) -> bool:

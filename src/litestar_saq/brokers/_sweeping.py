@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from copy import copy
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from saq.job import Status
 from saq.queue.base import Queue, logger
 
-from litestar_saq._metadata import LOSSES, ON_LOSS
+from litestar_saq._metadata import LOSSES, ON_LOSS, ON_LOSS_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ("GRACE_S", "Sweeping", "is_overdue")
 
+_logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GRACE_S = 30.0
@@ -105,7 +107,7 @@ class Sweeping(Queue):
         logger.info("Recovering job %s", job.info())
         if job.status is Status.ABORTING:
             await self.finish(job, Status.ABORTED, error=job.error or self.swept_error_message)
-        elif (job.meta or {}).get(ON_LOSS, self.on_worker_loss) == "abort":
+        elif self._on_loss(job) == "abort":
             await self.finish(job, Status.ABORTED, error="its worker has died")
         elif losses >= self.most_losses:
             await self.finish(job, Status.FAILED, error=f"given up: {losses} workers have died while they had it")
@@ -113,6 +115,13 @@ class Sweeping(Queue):
             await self.retry(job, error=self.swept_error_message)
         else:
             await self.finish(job, Status.FAILED, error="its worker has died, and it has no retry left")
+
+    def _on_loss(self, job: SaqJob) -> str:
+        asked = (job.meta or {}).get(ON_LOSS, self.on_worker_loss)
+        if asked in ON_LOSS_VALUES:
+            return str(asked)
+        _logger.warning("Job %s asks for %s=%r: %s are accepted", job.key, ON_LOSS, asked, ON_LOSS_VALUES)
+        return self.on_worker_loss
 
     async def sweep_all(self, found: Sequence[T], sweep: Callable[[T], Awaitable[bool]]) -> list[T]:
         """Sweep side by side, as each waits for its worker; return what was swept.

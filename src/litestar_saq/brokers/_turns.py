@@ -15,6 +15,7 @@ from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._batches import MOST, Batches, fail
 from litestar_saq.brokers._call import ScriptCall
 from litestar_saq.brokers._notes import Notes
+from litestar_saq.brokers._redis_broker import refusal
 from litestar_saq.jobs import abort_id_of, pop_expected
 from litestar_saq.telemetry import quiet
 
@@ -242,7 +243,7 @@ class Turns:
             with quiet(self._queue):
                 rows = await self._script([*self._keys, *(one.job_id for one in told)], arguments)
         except BaseException as raised:  # noqa: BLE001 - it is those' who wait
-            error = raised
+            error = refusal(raised)
         self._busy.difference_update(one.job_id for one in told)
         self.asked -= wanted + len(ids)
         if error is not None:

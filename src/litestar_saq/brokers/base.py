@@ -13,6 +13,7 @@ from saq.job import Status
 from saq.queue.base import Queue, logger
 from saq.utils import now
 
+from litestar_saq._metadata import ON_LOSS, ON_LOSS_VALUES
 from litestar_saq.brokers._reading import read_job
 from litestar_saq.brokers._sweeping import Sweeping
 from litestar_saq.exceptions import JobTooLargeError
@@ -161,7 +162,11 @@ class QueueMixin(Sweeping):
 
         Raises:
             JobTooLargeError: where that is more than `max_job_bytes`.
+            ValueError: where its metadata asks for an `on_worker_loss` that there is not.
         """
+        if job.meta and (asked := job.meta.get(ON_LOSS, "retry")) not in ON_LOSS_VALUES:
+            accepted = " or ".join(map(repr, ON_LOSS_VALUES))
+            raise ValueError(f"meta[{ON_LOSS!r}] = {asked!r} of a job of {job.function!r} is not accepted: {accepted}")
         payload = self.serialize(job)
         size = len(payload)
         if self.max_job_bytes is not None and size * (4 if isinstance(payload, str) else 1) > self.max_job_bytes:

@@ -15,6 +15,7 @@ from saq.queue.redis import RedisQueue as SaqRedisQueue
 from saq.utils import millis, now, now_seconds
 
 from litestar_saq.brokers import _scripts as scripts
+from litestar_saq.brokers._aborts import Aborts
 from litestar_saq.brokers._batches import MOST
 from litestar_saq.brokers._leases import Leases
 from litestar_saq.brokers._lost import LostJobs
@@ -69,6 +70,7 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         self.leases = Leases(self)
         """Which workers live."""
         self._lost = LostJobs(self, self.leases)
+        self._aborts = Aborts(self)
         self.turns = Turns(self)
         """What is told of jobs, and asked for."""
 
@@ -142,9 +144,16 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
                 rows.append((job_id, self.deserialize(payload), age_ms))
             except UnreadableJobError as error:
                 await self.set_aside(job_id, error)
-        living, _ = await self.leases.workers() if rows else (frozenset(), None)
+        aborts = await self._aborts.due()
+        living, _ = await self.leases.workers() if rows or aborts else (frozenset(), None)
         swept = await self.sweep_all(rows, lambda row: self._sweep_row(row, living, abort))
-        return [text(job_id) for job_id, _, _ in swept]
+        ended = await self.sweep_all(aborts, lambda job_id: self._aborts.end(job_id, living))
+        return [*(text(job_id) for job_id, _, _ in swept), *ended]
+
+    async def abort(self, job: SaqJob, error: str, ttl: float = 5) -> None:
+        """Abort a job (SAQ's `Queue.abort`); one whose worker is gone before it has done so is ended by a sweep."""
+        await self._aborts.note(job)
+        await super().abort(job, error, ttl)
 
     async def recover(self, is_sure: Callable[[], bool] = lambda: True) -> list[str]:
         """Put back, or give up, the jobs of workers that have died, whatever their time-outs.

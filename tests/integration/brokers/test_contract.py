@@ -451,6 +451,13 @@ async def test_jobs_of_a_dead_worker_come_back_and_those_of_a_living_one_stay(
     await queue.leases.let_go("living")
 
 
+async def test_what_is_to_become_of_a_lost_job_is_refused_where_it_is_asked_for(queue: Any, key: str) -> None:
+    with pytest.raises(ValueError, match=r"meta\['on_worker_loss'\] = 'ignore' .* 'retry' or 'abort'"):
+        await queue.enqueue("add", key=key, a=1, b=2, meta={"on_worker_loss": "ignore"})
+    assert await queue.job(key) is None
+    assert await queue.enqueue("add", key=key, a=1, b=2, meta={"on_worker_loss": "abort"})
+
+
 @LEASED
 async def test_a_living_worker_s_jobs_are_not_overdue_by_another_clock(queue: Any, key: str) -> None:
     await queue.leases.hold("living")

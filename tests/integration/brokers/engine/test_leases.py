@@ -12,6 +12,7 @@ from saq.job import Status
 from saq.queue.redis import RedisQueue as SaqRedisQueue
 
 from litestar_saq import Worker
+from litestar_saq.brokers import _aborts
 from litestar_saq.brokers import redis as brokers_redis
 from litestar_saq.brokers.redis import RedisQueue
 from tests.integration.brokers.engine.own_server import make_queue, stored, take
@@ -68,6 +69,45 @@ async def test_a_job_that_a_dead_worker_had_only_taken_costs_nothing(queue: Redi
     assert not await queue.redis.exists(queue.namespace("taken"))
 
 
+async def test_jobs_that_a_dead_worker_had_at_hand_beside_those_that_ran_cost_nothing(queue: RedisQueue) -> None:
+    """They are marked when they are taken; a job that kills its worker must not have them given up with it."""
+    for key in "abcde":
+        assert await queue.enqueue("f", key=key)
+    for number in range(4):
+        await queue.leases.hold(f"w{number}", 2)
+        await take(queue, 5, f"w{number}")
+        await let_lapse(queue, f"w{number}")
+        assert set(await recover(queue)) == {queue.job_id(key) for key in "abcde"}
+        if not number:
+            first = await queue.redis.lrange(queue.namespace("queued"), 0, 2)
+            assert [job_id.decode()[-1] for job_id in first] == ["c", "d", "e"]
+            losses = {key: (await stored(queue, key)).get("meta", {}).get("_losses") for key in "abcde"}
+            assert losses == {"a": 1, "b": 1, "c": None, "d": None, "e": None}
+            attempts = {key: (await stored(queue, key)).get("attempts") for key in "abcde"}
+            assert attempts == {"a": 1, "b": 1, "c": None, "d": None, "e": None}
+    assert not await queue.redis.exists(queue.namespace("slots"))
+    assert await queue.count("incomplete") == 5, "each had two losses at most"
+
+
+async def test_an_abort_whose_worker_is_dead_is_ended(queue: RedisQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    await take_as(queue, "w", "k")
+    job = await queue.job("k")
+    assert job
+    await job.abort("enough")
+    monkeypatch.setattr(_aborts, "GRACE_S", 0.0)
+    assert await queue.sweep(lock=1) == []
+    assert (await stored(queue, "k"))["status"] == "aborting", "its worker lives"
+    await let_lapse(queue, "w")
+    await queue.redis.delete(queue.namespace("sweep"))
+    assert await queue.sweep(lock=1) == [job.id]
+    ended = await queue.job("k")
+    assert ended
+    assert (ended.status, ended.error) == (Status.ABORTED, "enough")
+    await queue.redis.delete(queue.namespace("sweep"))
+    assert await queue.sweep(lock=1) == []
+    assert not await queue.redis.exists(queue.namespace("aborting"))
+
+
 async def test_jobs_of_stock_workers_are_left_alone(queue: RedisQueue, url: str) -> None:
     await queue.enqueue("f", key="k", timeout=0)
     stock = SaqRedisQueue.from_url(url, name=queue.name)
@@ -106,6 +146,24 @@ async def test_what_a_loss_means_is_the_job_s_to_say(queue: RedisQueue, meta: di
     job = await queue.job("k")
     assert job
     assert job.status is status
+
+
+async def test_what_a_stranger_asks_for_and_there_is_not_is_told(
+    queue: RedisQueue, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stock = SaqRedisQueue.from_url(url, name=queue.name)
+    await stock.enqueue("f", key="k", meta={"on_worker_loss": "ignore"})
+    await stock.disconnect()
+    await queue.leases.hold("w")
+    ((_, payload, _),) = await take(queue, 1, "w")
+    job = queue.deserialize(payload)
+    assert job
+    job.worker_id, job.attempts = "w", 1
+    await job.update(status=Status.ACTIVE)
+    await let_lapse(queue, "w")
+    await recover(queue)
+    assert (await stored(queue, "k"))["status"] == "queued"
+    assert "on_worker_loss='ignore'" in caplog.text
 
 
 async def test_a_job_with_no_retry_left_is_run_once_more(queue: RedisQueue) -> None:

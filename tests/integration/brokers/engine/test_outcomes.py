@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 from saq.job import Status
 
 from litestar_saq import QueueConfig, Worker, _run
@@ -52,6 +54,9 @@ class Work:
         return 7
 
 
+async def nothing(_ctx: Any) -> None: ...
+
+
 async def until_told(caplog: pytest.LogCaptureFixture, text: str) -> None:
     async with asyncio.timeout(30):
         while text not in caplog.text:
@@ -77,6 +82,62 @@ async def test_an_outcome_is_written_once_the_server_answers(
     assert (job.status, job.result, work.runs) == (Status.COMPLETE, 7, 1)
     assert await hasty.count("active") == 0
     assert worker.unwritten == set()
+    await worker.stop_in_background()
+
+
+def fill(server: Redis) -> None:
+    server.config_set("maxmemory", 1)
+
+
+def demote(server: Redis) -> None:
+    server.replicaof("127.0.0.1", 1)
+
+
+def isolate(server: Redis) -> None:
+    server.config_set("min-replicas-to-write", 1)
+
+
+@pytest.fixture
+def recovered(server_admin: Redis) -> Iterator[Callable[[], None]]:
+    def recover() -> None:
+        server_admin.config_set("maxmemory", 0)
+        server_admin.config_set("min-replicas-to-write", 0)
+        server_admin.replicaof("NO", "ONE")
+
+    yield recover
+    recover()
+
+
+@pytest.mark.parametrize("harm", [fill, demote, isolate])
+async def test_a_server_that_writes_nothing_for_now_loses_nothing(
+    hasty: RedisQueue,
+    server_admin: Redis,
+    recovered: Callable[[], None],
+    harm: Callable[[Redis], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "litestar_saq._dispatcher")
+    work = Work()
+    worker = Worker(hasty, [("work", work.run), ("nothing", nothing)], concurrency=2)
+    job = await hasty.enqueue("work", retries=3)
+    assert job
+    worker.start_in_background()
+    await work.begun.wait()
+    harm(server_admin)
+    with pytest.raises(RedisError):
+        await hasty.enqueue("nothing", key="refused")
+    work.may_end.set()
+    await until_told(caplog, "can't be reached, trying again")
+    recovered()
+    await until_told(caplog, "answers again")
+    assert await hasty.job("refused") is None
+    await job.refresh(until_complete=20)
+    assert (job.status, job.result, work.runs) == (Status.COMPLETE, 7, 1)
+    after = await hasty.enqueue("nothing")
+    assert after
+    await after.refresh(until_complete=20)
+    for text in ("can't be reached, trying again", "answers again"):
+        assert sum(text in record.message for record in caplog.records) == 1, "a change of state is told once"
     await worker.stop_in_background()
 
 
