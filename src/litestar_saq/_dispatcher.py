@@ -116,6 +116,10 @@ class Dispatcher:
                 return
             await asyncio.wait(self._tasks)
 
+    def give_back(self, job: Job, error: BaseException) -> None:
+        """Put back a job that could not be marked as begun, once the broker answers again."""
+        self._fail(error, [job.id])
+
     def close(self) -> None:
         """Let another worker of this process have the queue."""
         for task in self._tasks:
@@ -147,6 +151,8 @@ class Dispatcher:
             self._waiting = self._keep(self._wait())
 
     def _begin_those_at_hand(self) -> None:
+        if self._hand and self._worker.may_have_lost(self._hand.since):
+            self._hand.clear()  # what others have taken by then can't be put back, and is theirs
         while self._hand and self._running < self._worker.concurrency and self._begun < _BEGIN_AT_ONCE:
             self._begun += 1
             self._begin(self._hand.pop())
@@ -316,8 +322,7 @@ class Dispatcher:
             await pause(max(_BACKOFF_LEAST_S, delay_s), self._worker.event)
             try:
                 with quiet(self._queue):
-                    # A server that is full, or a replica, answers, and takes nothing.
-                    await cast("Any", self._queue.redis).set(self._queue.namespace("probe"), 1, px=1)
+                    await self._probe()
                     await self._reclaim()
             except Exception:  # noqa: BLE001, S112 - it was told that the broker is away
                 continue
@@ -327,12 +332,22 @@ class Dispatcher:
             self._next()
             return
 
+    async def _probe(self) -> None:
+        """Raise where the server answers and does not take what we do."""
+        redis, key = cast("Any", self._queue.redis), self._queue.namespace("probe")
+        if await redis.llen(self._queue.namespace("queued")):
+            await redis.hdel(key, "jobs")  # a full one takes that, and the end of jobs, which makes room
+        else:
+            await redis.set(key, 1, px=1)
+
     async def _reclaim(self) -> None:
         """Put back the jobs that are ours by what is written, and that do not run."""
         await self._queue.turns.settled()  # it may bring some of them
         redis = cast("Any", self._queue.redis)
         ids = await redis.lrange(self._queue.namespace("active"), 0, -1)
         payloads = await redis.mget(ids) if ids else ()
+        takers = await self._queue.taken_by(map(text, ids))
+        adopted = set(self._adopted)
         for job_id, payload in zip(ids, payloads, strict=True):
             try:
                 job = self._queue.deserialize(payload)
@@ -340,8 +355,9 @@ class Dispatcher:
                 continue
             if job is None or job in self._worker.held or job in self._worker.unwritten:
                 continue
-            if job.status is Status.QUEUED and text(job_id) in self._adopted:
+            took = takers.get(text(job_id))
+            if job.status is Status.QUEUED and (took == self._worker.id or (took is None and text(job_id) in adopted)):
                 await self._put_back(job, None)
             elif job.status is Status.ACTIVE and job.worker_id == self._worker.id:
                 await self._put_back(job, payload)
-        self._adopted.clear()
+        self._adopted -= adopted

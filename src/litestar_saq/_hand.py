@@ -68,6 +68,11 @@ class Hand:
         """Return the first one."""
         return self._taken.popleft().job
 
+    @property
+    def since(self) -> float:
+        """Since when the first one is there."""
+        return self._taken[0].since if self._taken else time.monotonic()
+
     def clear(self) -> None:
         """Give all of them back."""
         if self._timer is not None:

@@ -44,7 +44,7 @@ class Leases(Protocol):
     lease_s: float
     """How long a worker counts as living after its last sign, in seconds."""
 
-    def keeper(self, worker_id: str) -> Keeper | None:
+    def keeper(self, worker_id: str, slots: int | None = None) -> Keeper | None:
         """Return what keeps a worker's lease in a thread, where that can be."""
 
     async def hold(self, worker_id: str, slots: int | None = None) -> None:
@@ -78,6 +78,10 @@ class Lease:
         """Whether it may be over, and the jobs somebody else's."""
         return time.monotonic() - self._held > self._leases.lease_s
 
+    def lapsed_since(self, moment: float) -> bool:
+        """Tell whether it may have been over at some time since a moment of the monotonic clock."""
+        return self.lapsed or self._since > moment
+
     @property
     def is_steady(self) -> bool:
         """Whether it has not been over for a while: after an outage of the broker every worker's is, for a moment."""
@@ -88,7 +92,7 @@ class Lease:
         """Keep it inside."""
         self._held = self._since = time.monotonic()
         await self._hold()
-        keeper = self._leases.keeper(self._worker_id)
+        keeper = self._leases.keeper(self._worker_id, self._slots)
         if keeper is None:
             beats = asyncio.create_task(self._beat())
             try:

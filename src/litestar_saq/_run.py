@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 from functools import partial
 from itertools import count
@@ -61,7 +62,7 @@ class JobRun:
         self._slot: JobTaskContext | None = None
         self._hooked = False
         self._freed = freed
-        self._attempt = job.attempts, job.started
+        self._attempt, self._began = (job.attempts, job.started), time.monotonic()
         self._called: _Called | None = None
         self._span: Run | None = None
         self._bound: bind_job | None = None
@@ -105,7 +106,7 @@ class JobRun:
             job.started = now()
             job.attempts += 1
             job.worker_id = self._worker.id
-        self._attempt = job.attempts, job.started
+        self._attempt, self._began = (job.attempts, job.started), time.monotonic()
         if self._worker.unwritten:
             self._worker.unwritten.discard(job)  # an earlier attempt of it
         self._span = begin_run(self._worker.queue, job, self._worker.id)
@@ -137,8 +138,8 @@ class JobRun:
             await self._after()
 
     async def _start_and_finish(self) -> None:
-        if self._held is None:
-            await self._job.update(status=Status.ACTIVE)
+        if self._held is None and not await self._mark():
+            return
         self._hooked = True
         if self._task is None:
             await self._worker._before_process(self._context)  # noqa: SLF001 - SAQ's seam for subclasses
@@ -147,6 +148,17 @@ class JobRun:
         result = await self._call()
         if self._slot is not None and self._slot["aborted"] is None:
             await self._write(lambda: self._job.finish(Status.COMPLETE, result=result))
+
+    async def _mark(self) -> bool:
+        """Mark the job as active; return false where the broker is away, so that it is as if it had not been taken."""
+        job = self._job
+        try:
+            await job.update(status=Status.ACTIVE)
+        except self._worker.broker.unreachable as error:
+            job.status, job.started, job.attempts = Status.QUEUED, 0, job.attempts - 1
+            await self._worker.give_back(job, error)
+            return False
+        return True
 
     async def _call(self) -> Any:
         task, waiter = self._called or self._start_function()
@@ -238,7 +250,7 @@ class JobRun:
         for attempt in count():
             try:
                 # What could not be written before may be written, and the job somebody else's by now.
-                doubted = attempt > 0 or worker.may_be_lost
+                doubted = attempt > 0 or worker.may_have_lost(self._began)
                 if not doubted or await worker.broker.expect(worker.queue, self._job, self._attempt):
                     await outcome()
             except worker.broker.unreachable as error:

@@ -16,7 +16,7 @@ from saq.job import Job as SaqJob
 from saq.types import Context
 
 from litestar_saq._checks import Fields
-from litestar_saq._metadata import visible_meta
+from litestar_saq._metadata import ON_LOSS, ON_LOSS_VALUES, visible_meta
 from litestar_saq.exceptions import FieldError
 
 if TYPE_CHECKING:
@@ -166,6 +166,8 @@ class CronJob(SaqCronJob[Context]):
         check.whole("ttl", least=-1, optional=True)
         check.mapping("kwargs", optional=True)
         check.mapping("meta")
+        if (asked := self.meta.get(ON_LOSS, ON_LOSS_VALUES[0])) not in ON_LOSS_VALUES:
+            raise FieldError("CronJob", f"meta[{ON_LOSS!r}]", asked, " or ".join(map(repr, ON_LOSS_VALUES)))
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -19,7 +20,7 @@ from saq.worker import ensure_coroutine_function, ensure_coroutine_function_many
 from litestar_saq._cron import enqueue_cron_jobs
 from litestar_saq._dispatcher import Dispatcher
 from litestar_saq._ending import WRITE_END_S, end_jobs, wait
-from litestar_saq._fetcher import Fetcher
+from litestar_saq._fetcher import Fetcher, pause
 from litestar_saq._health_file import HealthFile
 from litestar_saq._job_threads import JobThreads
 from litestar_saq._lease import Lease
@@ -46,6 +47,9 @@ __all__ = ("Worker",)
 logger = logging.getLogger(__name__)
 
 _FORGET_S = 1.0
+_AGAIN_S = 0.5
+_GIVE_BACK_S = 15.0
+"""How long it is tried: before a sweep takes it for lost, and gives it to others."""
 _RECOVER_EACH = 0.4
 """After which part of a lease's time the jobs of dead workers are looked for again."""
 _UPKEEP_END_S = 5.0
@@ -194,10 +198,22 @@ class Worker(SaqWorker[Context]):
         if not (self.held or self.unwritten or self.abandoned):
             await self._lease.end()
 
-    @property
-    def may_be_lost(self) -> bool:
-        """Whether others may take this worker for dead, and its jobs."""
-        return self._lease is not None and self._lease.lapsed
+    def may_have_lost(self, since: float) -> bool:
+        """Tell whether others may have taken this worker for dead, and its jobs, since a moment (monotonic, in s)."""
+        return self._lease is not None and self._lease.lapsed_since(since)
+
+    async def give_back(self, job: Job, error: BaseException) -> None:
+        """Put back a job that can't begin, as the broker is away; if it stays so, a sweep does."""
+        if self._dispatcher is not None:
+            self._dispatcher.give_back(job, error)
+            return
+        logger.warning("Job %s can't begin, it is put back: %s", job.key, type(error).__name__)
+        deadline = time.monotonic() + _GIVE_BACK_S
+        while time.monotonic() < deadline and not self.event.is_set():
+            await pause(_AGAIN_S, self.event)
+            with contextlib.suppress(TimeoutError, *self.broker.unreachable), quiet(self.queue):
+                await self.broker.release(self.queue, job)
+                return
 
     @property
     def has_before_hooks(self) -> bool:

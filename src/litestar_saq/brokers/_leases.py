@@ -47,12 +47,13 @@ class Leases:
         """Return the key of a worker's lease."""
         return self._queue.namespace(f"lease:{worker_id}")
 
-    def keeper(self, worker_id: str) -> RedisKeeper | None:
+    def keeper(self, worker_id: str, slots: int | None = None) -> RedisKeeper | None:
         """Return what keeps a worker's lease in a thread; None where the client is of a kind that has no like there."""
         client = _client_of_a_thread(self._queue.redis)
         if client is None:
             return None
-        return RedisKeeper(client, self.name(worker_id), self._leased, worker_id, self.lease_s)
+        keys = self.name(worker_id), self._leased, self._slots
+        return RedisKeeper(client, keys, worker_id, self.lease_s, slots)
 
     async def hold(self, worker_id: str, slots: int | None = None) -> None:
         """Take or keep the lease of a worker that runs so many jobs at a time."""
@@ -103,15 +104,18 @@ class RedisKeeper:
 
     Args:
         client: the client.
-        lease: the lease's key.
-        leased: the key of the set of those who have one.
+        keys: the lease's, that of the set of those who have one, and that of how many jobs each runs.
         worker_id: whose it is.
         lease_s: how long it lasts.
+        slots: how many jobs it runs at a time; None where that is not told.
     """
 
-    def __init__(self, client: Redis, lease: str, leased: str, worker_id: str, lease_s: float) -> None:
+    def __init__(
+        self, client: Redis, keys: tuple[str, str, str], worker_id: str, lease_s: float, slots: int | None
+    ) -> None:
         self._client: Any = client
-        self._lease, self._leased, self._worker_id = lease, leased, worker_id
+        self._lease, self._leased, self._told = keys
+        self._worker_id, self._slots = worker_id, slots
         self._lease_ms = int(lease_s * 1000)
 
     def hold(self) -> None:
@@ -119,6 +123,8 @@ class RedisKeeper:
         if self._client.set(self._lease, 1, px=self._lease_ms, get=True) is None:
             # It is new, or was over, and then somebody may have forgotten us.
             self._client.sadd(self._leased, self._worker_id)
+            if self._slots is not None:
+                self._client.hset(self._told, self._worker_id, self._slots)
 
     def close(self) -> None:
         """Close the connection."""

@@ -73,23 +73,34 @@ class LostJobs:
             and (takers.get(job_id) if job.status is Status.QUEUED else job.worker_id) in gone
         ]
         at_hand = await self._at_hand(found, gone)
-        recovered = await self._queue.sweep_all([one for one in found if one[0] not in at_hand], self._recover)
-        # Each goes to the front.
+        # First, so that those behind are not taken for begun where this is cut off. Each goes to the front.
         for job_id, payload, job in reversed(found):
             if job_id in at_hand:
                 logger.info("Putting back %s, which its worker had only at hand", job.key)
                 await self._queue.unbegin(job, payload)
+        recovered = await self._queue.sweep_all([one for one in found if one[0] not in at_hand], self._recover)
+        await self._queue.aborts.end_of(gone)
         await self._leases.forget(gone)
         return [job_id for job_id, _, _ in recovered] + sorted(at_hand)
 
     async def _at_hand(self, found: Sequence[_Found], gone: frozenset[str]) -> set[str]:
-        """Return those that were not begun: a worker has more of a busy queue's jobs than slots, in their order."""
-        begun: dict[str, list[str]] = defaultdict(list)
+        """Return those that, as it seems, were not begun: of a busy queue a worker has more jobs than slots.
+
+        They are taken in the list's order. One that was begun after all is at the front of the queue then, and so is
+        counted the next time; one that must not run again is never among them.
+        """
+        begun: dict[str, list[tuple[str, Job]]] = defaultdict(list)
         for job_id, _, job in found:
             if job.status is Status.ACTIVE and job.worker_id:
-                begun[job.worker_id].append(job_id)
+                begun[job.worker_id].append((job_id, job))
         slots = await self._leases.slots(gone)
-        return {job_id for worker_id, ids in begun.items() for job_id in ids[slots.get(worker_id, len(ids)) :]}
+        behind = [one for worker_id, ids in begun.items() for one in ids[slots.get(worker_id, len(ids)) :]]
+        return {
+            job_id
+            for job_id, job in behind
+            # As they are marked when they are taken; nothing was written of them since.
+            if job.attempts == 1 and job.touched == job.started and self._queue.on_loss(job) == "retry"
+        }
 
     def _read(self, payload: bytes | None) -> Job | None:
         try:

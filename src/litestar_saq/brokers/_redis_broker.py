@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, ResponseError, TryAgainError
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 __all__ = ("RedisBroker", "refusal")
 
 _TOUCH_TRIES = 5
-_REFUSALS = ("MISCONF", "NOREPLICAS")
-"""How a server that writes nothing for now begins its answer, where redis-py has no class for that."""
+_REFUSALS = re.compile(r"(MISCONF|NOREPLICAS) |Error running script.* -(OOM|READONLY|MISCONF|NOREPLICAS) ", re.DOTALL)
+"""How a server says that it writes nothing for now, where redis-py has no class for that; Redis 6.2 that of scripts."""
 
 
 def refusal(error: BaseException) -> BaseException:
     """Return an error as one of `RedisBroker.unreachable` where it says that the server writes nothing for now."""
-    if isinstance(error, ResponseError) and str(error).startswith(_REFUSALS):
+    if isinstance(error, ResponseError) and _REFUSALS.match(str(error)):
         return RedisConnectionError(str(error))
     return error
 

@@ -25,8 +25,9 @@ class RowLeases:
         self._queue = queue
         self.lease_s: float = LEASE_S
 
-    def keeper(self, worker_id: str) -> PostgresKeeper | None:
+    def keeper(self, worker_id: str, slots: int | None = None) -> PostgresKeeper | None:
         """Return what keeps a worker's lease in a thread; None where it can't be told how to connect there."""
+        del slots
         pool: Any = self._queue.pool
         options = pool.kwargs
         if not isinstance(pool.conninfo, str) or not isinstance(options, dict | None):

@@ -24,6 +24,21 @@ redis.call('EXPIRE', KEYS[3], math.max(600, ARGV[1] * 3))
 return rows
 """
 
+NOTE_ABORT = """
+-- KEYS: what is to be aborted, by when (s). ARGV: a job's id.
+redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])
+"""
+
+LIST_ABORTS = """
+-- KEYS: what is to be aborted, a lock. ARGV: for how many seconds at least, how many at most, seconds of the lock.
+-- Returns id and seconds of each, one after the other.
+local now = redis.call('TIME')[1]
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], 0, now - ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+if not found[1] or not redis.call('SET', KEYS[2], 1, 'NX', 'EX', ARGV[3]) then return {} end
+for i = 2, #found, 2 do found[i] = now - found[i] end
+return found
+"""
+
 REPLACE_SAME = """
 -- KEYS: a job. ARGV: the payload that we read, the one to write.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

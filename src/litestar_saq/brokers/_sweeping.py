@@ -107,7 +107,7 @@ class Sweeping(Queue):
         logger.info("Recovering job %s", job.info())
         if job.status is Status.ABORTING:
             await self.finish(job, Status.ABORTED, error=job.error or self.swept_error_message)
-        elif self._on_loss(job) == "abort":
+        elif self.on_loss(job) == "abort":
             await self.finish(job, Status.ABORTED, error="its worker has died")
         elif losses >= self.most_losses:
             await self.finish(job, Status.FAILED, error=f"given up: {losses} workers have died while they had it")
@@ -116,7 +116,8 @@ class Sweeping(Queue):
         else:
             await self.finish(job, Status.FAILED, error="its worker has died, and it has no retry left")
 
-    def _on_loss(self, job: SaqJob) -> str:
+    def on_loss(self, job: SaqJob) -> str:
+        """Return what becomes of a job whose worker has died: `retry` or `abort`."""
         asked = (job.meta or {}).get(ON_LOSS, self.on_worker_loss)
         if asked in ON_LOSS_VALUES:
             return str(asked)

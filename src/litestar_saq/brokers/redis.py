@@ -70,7 +70,8 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
         self.leases = Leases(self)
         """Which workers live."""
         self._lost = LostJobs(self, self.leases)
-        self._aborts = Aborts(self)
+        self.aborts = Aborts(self)
+        """What was aborted while it ran."""
         self.turns = Turns(self)
         """What is told of jobs, and asked for."""
 
@@ -144,16 +145,20 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
                 rows.append((job_id, self.deserialize(payload), age_ms))
             except UnreadableJobError as error:
                 await self.set_aside(job_id, error)
-        aborts = await self._aborts.due()
-        living, _ = await self.leases.workers() if rows or aborts else (frozenset(), None)
+        living, _ = await self.leases.workers() if rows else (frozenset(), None)
         swept = await self.sweep_all(rows, lambda row: self._sweep_row(row, living, abort))
-        ended = await self.sweep_all(aborts, lambda job_id: self._aborts.end(job_id, living))
-        return [*(text(job_id) for job_id, _, _ in swept), *ended]
+        return [*(text(job_id) for job_id, _, _ in swept), *await self.aborts.sweep()]
 
     async def abort(self, job: SaqJob, error: str, ttl: float = 5) -> None:
         """Abort a job (SAQ's `Queue.abort`); one whose worker is gone before it has done so is ended by a sweep."""
-        await self._aborts.note(job)
+        await self.aborts.note(job)
         await super().abort(job, error, ttl)
+        if job.status is not Status.ABORTING:
+            await self.aborts.forget(job.id)
+
+    async def taken_by(self, job_ids: Iterable[str]) -> dict[str, str]:
+        """Return who took jobs that have no worker in what is stored of them, by the jobs' ids."""
+        return await self._lost.takers(job_ids)
 
     async def recover(self, is_sure: Callable[[], bool] = lambda: True) -> list[str]:
         """Put back, or give up, the jobs of workers that have died, whatever their time-outs.

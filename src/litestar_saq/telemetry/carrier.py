@@ -37,6 +37,7 @@ __all__ = (
     "extract",
     "inject",
     "is_kept",
+    "note",
     "previous_in",
     "span_context_in",
 )
@@ -130,7 +131,13 @@ def entry(job: Job, name: str) -> str | None:
 
 def annotate(job: Job, entries: dict[str, str]) -> None:
     """Set entries of ours, beside what the carrier holds. The metadata is copied: it may be shared."""
-    job.meta = {**(job.meta or {}), CARRIER: carrier_in(job.meta) | entries}
+    job.meta = dict(job.meta or {})
+    note(job, entries)
+
+
+def note(job: Job, entries: dict[str, str]) -> None:
+    """Set entries of ours in a job that runs here: in its own metadata, which the function may hold."""
+    job.meta[CARRIER] = carrier_in(job.meta) | entries
 
 
 def inject(

@@ -96,7 +96,7 @@ class Run:
         context = self.span.get_span_context()
         if not self._annotated and context.is_valid:
             self._annotated = True
-            carrier.annotate(self.job, {carrier.PREVIOUS: carrier.header_of(context)})
+            carrier.note(self.job, {carrier.PREVIOUS: carrier.header_of(context)})
 
     @harmless
     def _relation(self, carried: Mapping[str, str]) -> str:

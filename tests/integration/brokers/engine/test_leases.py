@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
 from redis import Redis
+from saq.job import Job as StockJob
 from saq.job import Status
 from saq.queue.redis import RedisQueue as SaqRedisQueue
 
@@ -98,14 +100,57 @@ async def test_an_abort_whose_worker_is_dead_is_ended(queue: RedisQueue, monkeyp
     assert await queue.sweep(lock=1) == []
     assert (await stored(queue, "k"))["status"] == "aborting", "its worker lives"
     await let_lapse(queue, "w")
-    await queue.redis.delete(queue.namespace("sweep"))
+    await queue.redis.delete(queue.namespace("sweep"), queue.namespace("aborts"))
     assert await queue.sweep(lock=1) == [job.id]
     ended = await queue.job("k")
     assert ended
     assert (ended.status, ended.error) == (Status.ABORTED, "enough")
-    await queue.redis.delete(queue.namespace("sweep"))
+    await queue.redis.delete(queue.namespace("sweep"), queue.namespace("aborts"))
     assert await queue.sweep(lock=1) == []
     assert not await queue.redis.exists(queue.namespace("aborting"))
+
+
+async def test_an_abort_of_a_killed_worker_is_ended_by_its_successor(queue: RedisQueue) -> None:
+    await take_as(queue, "w", "k")
+    # What a caller holds may be as old as its enqueue.
+    await StockJob("f", key="k", queue=queue).abort("enough")
+    assert (await stored(queue, "k"))["worker_id"] == "w"
+    await let_lapse(queue, "w")
+    assert await queue.leases.succeed("w")
+    assert (await stored(queue, "k"))["status"] == "aborted"
+
+
+async def test_what_a_frozen_worker_ends_late_is_dropped(queue: RedisQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lease is kept again by then, as if nothing had been."""
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def f(_ctx: Any) -> str:
+        begun.set()
+        await may_end.wait()
+        return "late"
+
+    worker = Worker(queue, [("f", f)], concurrency=1)
+    await queue.enqueue("f", key="k", retries=5)
+    worker.start_in_background()
+    await begun.wait()
+    lease = worker._lease
+    assert lease
+    monkeypatch.setattr(queue.leases, "lease_s", 0.0)
+    async with asyncio.timeout(30):
+        while not lease.lapsed:
+            await asyncio.sleep(0.01)
+    # Another one has taken it meanwhile.
+    taken = await queue.job("k")
+    assert taken
+    taken.attempts, taken.worker_id, taken.started = 2, "other", taken.started + 1
+    await queue.redis.set(taken.id, queue.serialize(taken))
+    lease._note(time.monotonic())
+    monkeypatch.setattr(queue.leases, "lease_s", 10.0)
+    assert not lease.lapsed
+    may_end.set()
+    await worker.stop_in_background()
+    assert (await stored(queue, "k"))["worker_id"] == "other"
+    assert (await stored(queue, "k"))["status"] == "active"
 
 
 async def test_jobs_of_stock_workers_are_left_alone(queue: RedisQueue, url: str) -> None:

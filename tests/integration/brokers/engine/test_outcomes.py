@@ -141,6 +141,44 @@ async def test_a_server_that_writes_nothing_for_now_loses_nothing(
     await worker.stop_in_background()
 
 
+@pytest.mark.parametrize("harm", [fill, demote, isolate])
+async def test_a_job_that_can_t_be_marked_as_begun_is_as_if_it_had_not_been_taken(
+    hasty: RedisQueue,
+    server_admin: Redis,
+    recovered: Callable[[], None],
+    harm: Callable[[Redis], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One that was run before is marked by the worker, and not when it is taken."""
+    caplog.set_level(logging.INFO, "litestar_saq._dispatcher")
+    attempts: list[int] = []
+
+    async def note(ctx: Any) -> None:
+        attempts.append(ctx["job"].attempts)
+
+    job = await hasty.enqueue("note", key="k", retries=2)
+    assert job
+    fetched = await hasty.dequeue(timeout=5)
+    assert fetched
+    fetched.attempts = 1
+    await fetched.retry("again")
+    begin = Worker(hasty, [("note", note)], concurrency=2)
+    mark = hasty.update
+
+    async def refused(job: Any, **fields: Any) -> None:
+        if not caplog.messages:
+            harm(server_admin)
+        await mark(job, **fields)
+
+    hasty.update = refused  # type: ignore[method-assign]
+    begin.start_in_background()
+    await until_told(caplog, "can't be reached, trying again")
+    recovered()
+    await job.refresh(until_complete=20)
+    assert (job.status, attempts) == (Status.COMPLETE, [2])
+    await begin.stop_in_background()
+
+
 async def test_a_worker_that_ends_does_not_wait_for_good(
     hasty: RedisQueue, server_admin: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
