@@ -10,10 +10,11 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from logging.handlers import QueueListener
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from litestar_saq.exceptions import LitestarSaqError
 from litestar_saq.queues import connect_queues, current_queues, disconnect_queues
@@ -31,6 +32,9 @@ __all__ = ("WorkerFactory", "WorkerSource", "run_child", "run_workers")
 logger = logging.getLogger(__name__)
 
 _PARENT_POLL_S = 0.5
+_REST_S = 2.0
+"""How long what is left in the event loop gets to end."""
+_TELL_EACH_S = 0.2
 _COLLECT_AFTER = 10_000
 """New objects after which the collector looks for garbage in a ring; Python's 700 are those of ten jobs."""
 
@@ -174,9 +178,18 @@ class _Group:
         self._codes.append(self._guarded(name, in_thread=True))
 
     def _guarded(self, name: str, *, in_thread: bool) -> int:
+        runner = asyncio.Runner(loop_factory=_loop_factory())
         try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._run(name, in_thread=in_thread))
+            try:
+                rest = runner.run(self._run_to_end(name, in_thread=in_thread))
+            except BaseException:
+                runner.close()
+                raise
+            if rest:  # it would wait for them
+                logger.error("These tasks do not end, and are left: %s", ", ".join(sorted(map(_described, rest))))
+                self.abandoned = True
+            else:
+                runner.close()
         except LitestarSaqError as error:  # it says all that there is to say
             logger.error("The worker of queue %r ended: %s", name, error)  # noqa: TRY400
             return 1
@@ -184,6 +197,17 @@ class _Group:
             logger.exception("The worker of queue %r ended: %s", name, type(error).__name__)
             return 1
         return 0
+
+    async def _run_to_end(self, name: str, *, in_thread: bool) -> set[asyncio.Task[Any]]:
+        """Run a worker; return what does not end after it."""
+        await self._run(name, in_thread=in_thread)
+        # A library may lose a cancellation: then it is told once more.
+        deadline = time.monotonic() + _REST_S
+        while (rest := asyncio.all_tasks() - {asyncio.current_task()}) and time.monotonic() < deadline:
+            for task in rest:
+                task.cancel()
+            await asyncio.wait(rest, timeout=_TELL_EACH_S)
+        return rest
 
     async def _run(self, name: str, *, in_thread: bool) -> None:
         worker, queues = self._factory.make_worker(name, own_queues=in_thread)
@@ -237,6 +261,11 @@ class _Group:
         with self._lock:
             stops, self._stops = self._stops, []
         _call_all(stops)
+
+
+def _described(task: asyncio.Task[Any]) -> str:
+    coroutine: Any = task.get_coro()
+    return f"{task.get_name()} ({getattr(coroutine, '__qualname__', type(coroutine).__name__)})"
 
 
 def _call_all(calls: list[Callable[[], object]]) -> None:

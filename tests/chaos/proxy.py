@@ -19,7 +19,7 @@ class Proxy:
     """
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self._target = port
+        self._target, self._tls = port, tls
         self._delay_s = 0.0
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
@@ -62,6 +62,8 @@ class Proxy:
             return
         self._writers |= {writer, there[1]}
         await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
+        if self._tls is not None:  # its end would be waited for
+            writer.transport.abort()
         self._writers -= {writer, there[1]}
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -120,6 +120,17 @@ def is_attempt(stored: SaqJob | None, attempt: tuple[int, int]) -> bool:
     return stored is not None and stored.status in running and (stored.attempts, stored.started) == attempt
 
 
+def check_meta(function: str, meta: Mapping[str, Any] | None) -> None:
+    """Refuse metadata that asks for what there is not.
+
+    Raises:
+        ValueError: where it does.
+    """
+    if meta and (asked := meta.get(ON_LOSS, ON_LOSS_VALUES[0])) not in ON_LOSS_VALUES:
+        accepted = " or ".join(map(repr, ON_LOSS_VALUES))
+        raise ValueError(f"meta[{ON_LOSS!r}] = {asked!r} of a job of {function!r} is not accepted: {accepted}")
+
+
 def same_attempt(stored: SaqJob, job: SaqJob) -> bool:
     """Tell whether a stored job is the running attempt that we hold."""
     return stored.status == Status.ACTIVE and stored.attempts == job.attempts and stored.started == job.started
@@ -148,6 +159,9 @@ class QueueMixin(Sweeping):
 
         Returns:
             The job; None where one of its key is already waiting or running.
+
+        Raises:
+            ValueError: where its metadata asks for an `on_worker_loss` that there is not.
         """
         if isinstance(job_or_func, str):
             given = {name: kwargs.pop(name) for name in list(kwargs) if name in Job.__dataclass_fields__}
@@ -155,6 +169,7 @@ class QueueMixin(Sweeping):
             if kwargs:
                 given["kwargs"] = {**(given.get("kwargs") or {}), **kwargs}
             job_or_func, kwargs = Job(job_or_func, **given), {}
+        check_meta(job_or_func.function, kwargs.get("meta", job_or_func.meta))
         return cast("Job | None", await super().enqueue(job_or_func, **kwargs))
 
     def serialize_new(self, job: SaqJob) -> bytes | str:
@@ -162,11 +177,7 @@ class QueueMixin(Sweeping):
 
         Raises:
             JobTooLargeError: where that is more than `max_job_bytes`.
-            ValueError: where its metadata asks for an `on_worker_loss` that there is not.
         """
-        if job.meta and (asked := job.meta.get(ON_LOSS, "retry")) not in ON_LOSS_VALUES:
-            accepted = " or ".join(map(repr, ON_LOSS_VALUES))
-            raise ValueError(f"meta[{ON_LOSS!r}] = {asked!r} of a job of {job.function!r} is not accepted: {accepted}")
         payload = self.serialize(job)
         size = len(payload)
         if self.max_job_bytes is not None and size * (4 if isinstance(payload, str) else 1) > self.max_job_bytes:
@@ -210,7 +221,8 @@ class QueueMixin(Sweeping):
             raises, some may be enqueued: with keys of their own, calling it again enqueues the rest.
 
         Raises:
-            ValueError: where a job belongs to another queue; none is enqueued then.
+            ValueError: where a job belongs to another queue, or its metadata asks for an `on_worker_loss` that there
+                is not; none is enqueued then.
         """
         batch = [self._own(job) for job in jobs]
         # To await nothing for each of them would take as long as a good part of the rest.
@@ -230,6 +242,7 @@ class QueueMixin(Sweeping):
     def _own(self, job: SaqJob) -> Job:
         if job.queue is not None and job.queue.name != self.name:
             raise ValueError(f"job {job.key!r} belongs to queue {job.queue.name!r}, not {self.name!r}")
+        check_meta(job.function, job.meta)
         if isinstance(job, Job):
             return job
         return Job(**{field.name: getattr(job, field.name) for field in fields(job)})
