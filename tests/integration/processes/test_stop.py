@@ -42,6 +42,15 @@ def both(make_run: Callable[[], Run]) -> list[tuple[Run, signal.Signals]]:
     return [(make_run(), signum) for signum in SIGNALS]
 
 
+@pytest.mark.parametrize(("lost", "told"), [(2, False), (1_000_000, True)])
+async def test_what_loses_its_cancellation_keeps_no_process_alive(run: Run, lost: int, told: bool) -> None:
+    process = run.workers(app="deaf_app:app", LOST=lost)
+    await run.workers_live(1, "a")
+    process.signal(signal.SIGTERM)
+    assert await run.exit(process) == 0
+    assert ("do not end, and are left: deaf (deaf)" in process.output) == told
+
+
 @every_method
 @every_layout
 async def test_idle_workers_end_at_once(make_run: Callable[[], Run], layout: str, method: str) -> None:
