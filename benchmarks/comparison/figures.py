@@ -16,7 +16,7 @@ from benchmarks.comparison.summary import Measurement, pick, summarize
 from benchmarks.comparison.tables import IDEAL_NAPS, make_tables
 from benchmarks.machine import processor, server_name
 from benchmarks.page import write_between
-from benchmarks.peers.adapter import NO_BULK
+from benchmarks.peers.adapter import NO_BULK, NO_INFO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -124,7 +124,8 @@ class Figures:
 
     def _without(self) -> Iterator[tuple[str, str]]:
         """Yield what some of them don't have, and who they are."""
-        for fact, why in (("bulk", NO_BULK), ("polls", "does not ask for results at an interval of one's choice")):
+        unasked = "does not ask for results at an interval of one's choice"
+        for fact, why in (("bulk", NO_BULK), ("polls", unasked), ("tells", NO_INFO)):
             if names := ", ".join(peer.variant.title for peer in self._peers if not peer.facts[fact]):
                 yield why, names
 

@@ -84,6 +84,8 @@ async def _drain(broker: Broker, peer: Peer, step: Step) -> dict[str, float]:
     if step.group in {"waiting", "payload"}:
         took = await peer.ask(_task(broker, step, "enqueue", jobs=step.jobs))
         figures["enqueue_jobs_per_s"] = step.jobs / took["wall_s"]
+        if step.waiting and peer.facts["tells"]:
+            figures["info_ms"] = (await peer.ask(_task(broker, step, "info")))["each_s"] * 1e3
     else:
         await _fill(broker, peer, step, step.jobs)
     async with peer.working(_task(broker, step, "work"), step.workers) as workers:

@@ -14,6 +14,10 @@ GROUPS = ("enqueue", "drain", "naps", "latency", "round-trip", "idle", "waiting"
 """What `--steps` takes."""
 
 
+_DRAINED_PER_S = 20_000
+"""At such a rate a worker has drained all that waited when its time is over."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One measurement of a variant in a round."""
@@ -100,7 +104,13 @@ class Plan:
         some, limit_s = max(1000, self.jobs // 2), self.limit_s / 2
         return [
             *(
-                Step(name=f"waiting-{count}", group="waiting", jobs=some, waiting=count, limit_s=limit_s)
+                Step(
+                    name=f"waiting-{count}",
+                    group="waiting",
+                    jobs=some,
+                    waiting=count,
+                    limit_s=max(limit_s, count / _DRAINED_PER_S),
+                )
                 for count in self.waiting
             ),
             *(

@@ -41,6 +41,7 @@ def make_tables(summary: Summary, variants: Sequence[Variant]) -> str:
         ("Waiting, half of the jobs (p50) and 99 of 100 (p99) at most:", list(_waits(summary))),
         ("Cost of a job that does nothing, 50 at once, and of an idle worker:", list(_costs())),
         ("With jobs that wait already (jobs/s enqueued, drained):", list(_pairs(summary, "waiting-", ""))),
+        ("With jobs that wait already (ms that `info()` takes, MB of the worker after that):", list(_kept(summary))),
         ("With larger payloads (jobs/s enqueued, drained):", list(_pairs(summary, "payload-", " B"))),
         ("With more worker processes (jobs/s drained):", list(_workers(summary))),
     )
@@ -113,6 +114,11 @@ def _costs() -> Iterable[_Column]:
 def _pairs(summary: Summary, prefix: str, unit: str) -> Iterable[_Column]:
     for number in _numbers(summary, prefix):
         yield _Column(f"{number:,}{unit}", f"{prefix}{number}", ("enqueue_jobs_per_s", "jobs_per_s"), short)
+
+
+def _kept(summary: Summary) -> Iterable[_Column]:
+    for number in _numbers(summary, "waiting-"):
+        yield _Column(f"{number:,}", f"waiting-{number}", ("info_ms", "memory_mb"), short)
 
 
 def _workers(summary: Summary) -> Iterable[_Column]:

@@ -24,6 +24,7 @@ WARM_UP = 200
 """Jobs that are enqueued first and not measured."""
 NAP_S = 0.01
 NO_BULK = "no call that enqueues many jobs"
+NO_INFO = "no call that tells what the queue holds"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Task:
     """What a process does."""
 
     role: str
-    """`describe`, `enqueue`, `bulk`, `pace`, `round_trip`, `sleep` or `work`."""
+    """`describe`, `enqueue`, `bulk`, `info`, `pace`, `round_trip`, `sleep` or `work`."""
     url: str = ""
     queue: str = ""
     function: str = "no_op"
@@ -62,6 +63,8 @@ class Adapter(ABC):
     bulk: ClassVar[bool] = False
     polls: ClassVar[bool] = False
     """Whether waiting for a result is asking for it again and again."""
+    tells: ClassVar[bool] = False
+    """Whether a call tells what the queue holds."""
     synchronous: ClassVar[bool] = False
     """Whether `enqueue` blocks, so that there is nothing to gather."""
 
@@ -82,6 +85,10 @@ class Adapter(ABC):
     async def enqueue_bulk(self, function: str, payload: str, jobs: int) -> None:
         """Enqueue many jobs by one call, where there is one."""
         raise NotImplementedError(NO_BULK)
+
+    async def info(self) -> None:
+        """Ask what the queue holds, where there is a call."""
+        raise NotImplementedError(NO_INFO)
 
     @abstractmethod
     async def round_trip(self, payload: str) -> None:

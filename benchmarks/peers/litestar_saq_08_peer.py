@@ -19,6 +19,7 @@ class Published(Adapter):
     settings = "uvloop, hiredis"
     results = "kept for 600 s"
     polls = True
+    tells = True
 
     async def open(self) -> None:
         self._queue: Any = _plugin(self).get_queue(self.task.queue)
@@ -26,6 +27,9 @@ class Published(Adapter):
 
     async def enqueue(self, function: str, payload: str, sent_ns: int) -> Any:
         return await self._queue.enqueue(function, payload=payload, sent_ns=sent_ns)
+
+    async def info(self) -> None:
+        await self._queue.info()
 
     async def round_trip(self, payload: str) -> None:
         poll = {} if self.task.poll_s is None else {"poll_interval": self.task.poll_s}

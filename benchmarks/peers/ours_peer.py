@@ -22,6 +22,7 @@ class Ours(Adapter):
     results = "kept for 600 s"
     bulk = True
     polls = True
+    tells = True
 
     async def open(self) -> None:
         self._queue: Any = make_plugin(self.task).get_queue(self.task.queue)
@@ -33,6 +34,9 @@ class Ours(Adapter):
     async def enqueue_bulk(self, function: str, payload: str, jobs: int) -> None:
         arguments = {"payload": payload, "sent_ns": 0}
         await self._queue.enqueue_many(Job(function, kwargs=arguments) for _ in range(jobs))
+
+    async def info(self) -> None:
+        await self._queue.info()
 
     async def round_trip(self, payload: str) -> None:
         poll = {} if self.task.poll_s is None else {"poll_interval": self.task.poll_s}

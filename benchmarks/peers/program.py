@@ -26,6 +26,7 @@ __all__ = ("main", "run")
 _LONGEST_TRIP_S = 20.0
 _APART_S = 0.005
 """Between round trips."""
+_INFOS = 50
 _TICK_S = 0.001
 """How often it is looked which jobs are due: who looks all the time has a core of his own, which the others lack."""
 
@@ -60,6 +61,7 @@ def _describe(peer: type[Adapter]) -> dict[str, Any]:
         "results": peer.results,
         "bulk": peer.bulk,
         "polls": peer.polls,
+        "tells": peer.tells,
     }
 
 
@@ -118,6 +120,15 @@ async def _bulk(peer: Adapter, task: Task) -> dict[str, float]:
     return await _timed(enqueue, task.jobs)
 
 
+async def _info(peer: Adapter, _task: Task) -> dict[str, float]:
+    """Ask again and again what the queue holds."""
+    await peer.info()
+    begin = time.perf_counter()
+    for _ in range(_INFOS):
+        await peer.info()
+    return {"each_s": (time.perf_counter() - begin) / _INFOS}
+
+
 async def _pace(peer: Adapter, task: Task) -> dict[str, float]:
     """Enqueue at a rate, whatever the answers take: who falls behind sends what is due at once."""
     payload = "x" * task.payload
@@ -159,6 +170,7 @@ async def _round_trip(peer: Adapter, task: Task) -> dict[str, list[float]]:
 _ROLES: dict[str, Callable[[Adapter, Task], Coroutine[Any, Any, Any]]] = {
     "enqueue": _enqueue,
     "bulk": _bulk,
+    "info": _info,
     "pace": _pace,
     "round_trip": _round_trip,
 }

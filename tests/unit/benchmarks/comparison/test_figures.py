@@ -15,7 +15,14 @@ from benchmarks.comparison.variants import VARIANTS
 
 
 def peer(name: str, *, bulk: bool, polls: bool) -> Peer:
-    facts = {"versions": {name: "1.2"}, "settings": "as by default", "results": "kept", "bulk": bulk, "polls": polls}
+    facts = {
+        "versions": {name: "1.2"},
+        "settings": "as by default",
+        "results": "kept",
+        "bulk": bulk,
+        "polls": polls,
+        "tells": polls,
+    }
     return Peer(variant=VARIANTS[name], python=Path("python"), facts=facts)
 
 

@@ -36,6 +36,11 @@ def test_large_payloads_come_in_fewer_jobs() -> None:
     ]
 
 
+def test_a_worker_has_the_time_to_drain_all_that_waits() -> None:
+    steps = Plan(variants=["ours"], groups=["waiting"], waiting=(1000, 1_000_000)).steps
+    assert [(step.waiting, step.limit_s) for step in steps] == [(1000, 5.0), (1_000_000, 50.0)]
+
+
 def test_more_workers_have_more_jobs() -> None:
     steps = Plan(variants=["ours"], groups=["workers"], jobs=1000).steps
     assert [(step.workers, step.jobs) for step in steps] == [(1, 1000), (2, 2000), (4, 4000)]

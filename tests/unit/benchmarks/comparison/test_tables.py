@@ -18,8 +18,8 @@ SUMMARY = {
     "drain-50-traced": {"ours": {"jobs_per_s": 5000.0}},
     "naps": {"ours": {"jobs_per_s": 4900.0}, "saq": {"jobs_per_s": 2500.0}},
     "latency-10": {"saq": {"p50_ms": 1.234, "p99_ms": 12.34}},
-    "waiting-1000": {"saq": {"enqueue_jobs_per_s": 9999.0, "jobs_per_s": 2999.0}},
-    "waiting-100000": {"saq": {"enqueue_jobs_per_s": 9000.0, "jobs_per_s": 2000.0}},
+    "waiting-1000": {"saq": {"enqueue_jobs_per_s": 9999.0, "jobs_per_s": 2999.0, "info_ms": 0.98, "memory_mb": 33.0}},
+    "waiting-100000": {"saq": {"enqueue_jobs_per_s": 9000.0, "jobs_per_s": 2000.0, "info_ms": 1.02}},
 }
 
 
@@ -58,6 +58,10 @@ def test_a_step_that_was_not_measured_has_no_column() -> None:
 
 def test_growth_goes_by_number() -> None:
     assert rows("With jobs that wait")[0] == ["", "1,000", "100,000"]
+
+
+def test_what_is_asked_for_and_kept_stands_apart() -> None:
+    assert rows("With jobs that wait already (ms")[2] == ["SAQ", "0.98 / 33.0", "1.02 / -"]
     assert rows("With jobs that wait")[2] == ["SAQ", "9,999 / 2,999", "9,000 / 2,000"]
 
 
