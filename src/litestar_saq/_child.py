@@ -16,6 +16,7 @@ from functools import partial
 from logging.handlers import QueueListener
 from typing import TYPE_CHECKING, Any, Protocol
 
+from litestar_saq._job_threads import LoopThreads
 from litestar_saq.exceptions import LitestarSaqError
 from litestar_saq.queues import connect_queues, current_queues, disconnect_queues
 
@@ -94,7 +95,7 @@ def run_workers(factory: WorkerFactory, names: Sequence[str], *, watch_parent: b
     exported = factory.flush_telemetry()
     _flush_logs()
     if group.abandoned or not exported:
-        # An orderly exit would wait: for a synchronous job's thread, which goes on, or for an exporter that hangs.
+        # An orderly exit would wait: for a thread, which goes on, or for an exporter that hangs.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -179,35 +180,32 @@ class _Group:
 
     def _guarded(self, name: str, *, in_thread: bool) -> int:
         runner = asyncio.Runner(loop_factory=_loop_factory())
+        threads = LoopThreads()
+        runner.get_loop().set_default_executor(threads)
         try:
-            try:
-                rest = runner.run(self._run_to_end(name, in_thread=in_thread))
-            except BaseException:
-                runner.close()
-                raise
-            if rest:  # it would wait for them
-                logger.error("These tasks do not end, and are left: %s", ", ".join(sorted(map(_described, rest))))
-                self.abandoned = True
-            else:
-                runner.close()
+            runner.run(self._run(name, in_thread=in_thread))
         except LitestarSaqError as error:  # it says all that there is to say
             logger.error("The worker of queue %r ended: %s", name, error)  # noqa: TRY400
             return 1
         except Exception as error:
             logger.exception("The worker of queue %r ended: %s", name, type(error).__name__)
             return 1
+        finally:
+            self._close(runner, threads)
         return 0
 
-    async def _run_to_end(self, name: str, *, in_thread: bool) -> set[asyncio.Task[Any]]:
-        """Run a worker; return what does not end after it."""
-        await self._run(name, in_thread=in_thread)
-        # A library may lose a cancellation: then it is told once more.
-        deadline = time.monotonic() + _REST_S
-        while (rest := asyncio.all_tasks() - {asyncio.current_task()}) and time.monotonic() < deadline:
-            for task in rest:
-                task.cancel()
-            await asyncio.wait(rest, timeout=_TELL_EACH_S)
-        return rest
+    def _close(self, runner: asyncio.Runner, threads: LoopThreads) -> None:
+        """Close the loop, unless something in it does not end: that would be waited for."""
+        tasks = runner.run(_end_others())
+        if tasks:
+            logger.error("These tasks do not end, and are left: %s", ", ".join(sorted(map(_described, tasks))))
+        calls = threads.wait(_REST_S)
+        if calls:
+            logger.error("Threads do not end, and are left: %d of asyncio.to_thread or run_in_executor", calls)
+        if tasks or calls:
+            self.abandoned = True
+        else:
+            runner.close()
 
     async def _run(self, name: str, *, in_thread: bool) -> None:
         worker, queues = self._factory.make_worker(name, own_queues=in_thread)
@@ -261,6 +259,17 @@ class _Group:
         with self._lock:
             stops, self._stops = self._stops, []
         _call_all(stops)
+
+
+async def _end_others() -> set[asyncio.Task[Any]]:
+    """Cancel every other task of the loop; return those that do not end."""
+    # A library may lose a cancellation: then it is told once more.
+    deadline = time.monotonic() + _REST_S
+    while (rest := asyncio.all_tasks() - {asyncio.current_task()}) and time.monotonic() < deadline:
+        for task in rest:
+            task.cancel()
+        await asyncio.wait(rest, timeout=_TELL_EACH_S)
+    return rest
 
 
 def _described(task: asyncio.Task[Any]) -> str:

@@ -1,10 +1,11 @@
-"""The threads of synchronous jobs."""
+"""The threads of synchronous jobs, and those that jobs use by `asyncio.to_thread`."""
 
 from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("JobThreads",)
+__all__ = ("JobThreads", "LoopThreads")
 
 
 class JobThreads(Executor):
@@ -64,6 +65,25 @@ class JobThreads(Executor):
             del call  # what a job was given and gave is not kept by an idle thread
             self._idle.release()
         self._calls.put(None)  # for the next one
+
+
+class LoopThreads(ThreadPoolExecutor):
+    """An event loop's own threads, which is known to be at work: asyncio waits for them for minutes, or for ever."""
+
+    def __init__(self) -> None:
+        super().__init__(thread_name_prefix="asyncio")
+        self._calls: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run a function in a thread, as `ThreadPoolExecutor` does."""
+        future = super().submit(fn, *args, **kwargs)
+        self._calls.add(future)
+        future.add_done_callback(self._calls.discard)
+        return future
+
+    def wait(self, seconds: float) -> int:
+        """Wait for what runs; return how many calls go on."""
+        return len(wait_for(set(self._calls), seconds).not_done)
 
 
 def _run(future: Future[Any], call: Callable[[], Any]) -> None:

@@ -42,13 +42,24 @@ def both(make_run: Callable[[], Run]) -> list[tuple[Run, signal.Signals]]:
     return [(make_run(), signum) for signum in SIGNALS]
 
 
+LEFT = "do not end, and are left: deaf (deaf)"
+
+
 @pytest.mark.parametrize(("lost", "told"), [(2, False), (1_000_000, True)])
 async def test_what_loses_its_cancellation_keeps_no_process_alive(run: Run, lost: int, told: bool) -> None:
     process = run.workers(app="deaf_app:app", LOST=lost)
     await run.workers_live(1, "a")
     process.signal(signal.SIGTERM)
     assert await run.exit(process) == 0
-    assert ("do not end, and are left: deaf (deaf)" in process.output) == told
+    assert (LEFT in process.output) == told
+
+
+@pytest.mark.parametrize(("lost", "told"), [(2, False), (1_000_000, True)])
+async def test_what_loses_its_cancellation_keeps_no_process_alive_that_failed(run: Run, lost: int, told: bool) -> None:
+    process = run.workers(app="deaf_app:app", LOST=lost, FAILS=1)
+    assert await run.exit(process) == 1
+    assert "RuntimeError: no start" in process.output
+    assert (LEFT in process.output) == told
 
 
 @every_method
@@ -142,3 +153,16 @@ async def test_a_job_that_outlasts_the_grace_goes_back(make_run: Callable[[], Ru
         assert await run.exit(again) == 0
 
     await asyncio.gather(*(one(*pair) for pair in both(make_run)))
+
+
+@pytest.mark.parametrize(("letters", "threads"), [("a", ""), ("ab", "ab")])
+async def test_a_thread_that_a_job_waits_for_keeps_no_process_alive(run: Run, letters: str, threads: str) -> None:
+    process = run.workers("--queues", ",".join(map(run.queue_name, letters)), THREADS=threads, GRACE=1)
+    await run.workers_live(1, *letters)
+    job = await run.enqueue("waits_for_a_thread", "a", retries=1)
+    await run.told("started")
+    process.signal(signal.SIGTERM)
+    assert await run.exit(process) == 0
+    await job.refresh()
+    assert (job.status, job.attempts) == (Status.QUEUED, 0)
+    assert "Threads do not end, and are left: 1" in process.output

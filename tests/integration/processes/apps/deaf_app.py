@@ -23,6 +23,9 @@ async def deaf() -> None:
 
 async def startup(_ctx: Any) -> None:
     tasks.add(asyncio.create_task(deaf(), name="deaf"))
+    await asyncio.sleep(0)  # it is under way
+    if "FAILS" in os.environ:
+        raise RuntimeError("no start")
 
 
 async def nothing(_ctx: Any) -> None: ...

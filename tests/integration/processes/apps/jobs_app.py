@@ -48,6 +48,10 @@ def held_in_thread(ctx: Any, *, secret: str = "") -> str:
     return f"held in a thread {len(secret)}"
 
 
+async def waits_for_a_thread(ctx: Any, *, secret: str = "") -> str:
+    return await asyncio.to_thread(held_in_thread, ctx, secret=secret)
+
+
 async def surroundings(_ctx: Any, *, secret: str = "") -> dict[str, Any]:
     """Return what the job runs on."""
     loop = type(asyncio.get_running_loop()).__module__
@@ -85,7 +89,7 @@ def queue_config(letter: str) -> QueueConfig:
     return QueueConfig(
         name=f"{letter}-{RUN}",
         dsn=os.environ["DSN"],
-        tasks=[quick, held, held_in_thread, surroundings, leave],
+        tasks=[quick, held, held_in_thread, waits_for_a_thread, surroundings, leave],
         startup=[startup_logger, startup],
         shutdown=[shutdown, shutdown_logger],
         shutdown_grace_period_s=GRACE_S,
