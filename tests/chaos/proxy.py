@@ -7,7 +7,10 @@ import ssl
 import threading
 from contextlib import suppress
 
-__all__ = ("Proxy",)
+__all__ = ("EitherProxy", "Proxy")
+
+_HANDSHAKE = b"\x16"
+"""With what a client begins that uses TLS."""
 
 
 class Proxy:
@@ -55,11 +58,17 @@ class Proxy:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._join(reader, writer, self._target)
+
+    async def _join(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: int, first: bytes = b""
+    ) -> None:
         try:
-            there = await asyncio.open_connection("127.0.0.1", self._target)
+            there = await asyncio.open_connection("127.0.0.1", target)
         except OSError:
             writer.transport.abort()
             return
+        there[1].write(first)
         self._writers |= {writer, there[1]}
         await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
         if self._tls is not None:  # its end would be waited for
@@ -74,3 +83,21 @@ class Proxy:
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+
+class EitherProxy(Proxy):
+    """Takes TLS and what is plain, at one port."""
+
+    def __init__(self, port: int, tls: ssl.SSLContext) -> None:
+        self._encrypted = Proxy(port, tls)
+        super().__init__(port)
+
+    def close(self) -> None:
+        """End."""
+        super().close()
+        self._encrypted.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.read(65536)
+        target = self._encrypted.port if first.startswith(_HANDSHAKE) else self._target
+        await self._join(reader, writer, target, first)

@@ -51,7 +51,7 @@ class Aborts:
         if stored is not None and stored.status is Status.ACTIVE:
             job.worker_id, job.attempts, job.started = stored.worker_id, stored.attempts, stored.started
 
-    async def forget(self, job_id: str) -> None:
+    async def forget(self, job_id: bytes | str) -> None:
         """Forget a job that has come to its end."""
         await self._redis.zrem(self._noted, job_id)
 
@@ -63,21 +63,21 @@ class Aborts:
         if not found:
             return []
         living, _ = await self._queue.leases.workers()
-        rows = [(text(found[i]), int(found[i + 1])) for i in range(0, len(found), 2)]
+        rows = [(found[i], int(found[i + 1])) for i in range(0, len(found), 2)]
 
         def may_be_ended(job: Job, age_s: float) -> bool:
             # One that lives may have been started anew with the same id, and know nothing of the job.
             return job.worker_id not in living or bool(job.timeout and age_s >= job.timeout + GRACE_S)
 
         ended = await self._queue.sweep_all(rows, lambda row: self._end(row[0], lambda job: may_be_ended(job, row[1])))
-        return [job_id for job_id, _ in ended]
+        return [text(job_id) for job_id, _ in ended]
 
     async def end_of(self, gone: frozenset[str]) -> None:
         """End the aborts of jobs that workers had which are known to be gone."""
-        ids = [text(job_id) for job_id in await self._redis.zrange(self._noted, 0, -1)]
+        ids = await self._redis.zrange(self._noted, 0, -1)
         await self._queue.sweep_all(ids, lambda job_id: self._end(job_id, lambda job: job.worker_id in gone))
 
-    async def _end(self, job_id: str, may_be_ended: Callable[[Job], bool]) -> bool:
+    async def _end(self, job_id: bytes | str, may_be_ended: Callable[[Job], bool]) -> bool:
         """End an abort, unless that was done or its worker is to do so; tell whether it was."""
         payload, job = await self._read(job_id)
         if job is None or job.status is not Status.ABORTING:
@@ -92,8 +92,8 @@ class Aborts:
         await self._queue.finish(job, Status.ABORTED, error=job.error)
         return True
 
-    async def _read(self, job_id: str) -> tuple[bytes | None, Job | None]:
-        payload = await self._redis.get(job_id)
+    async def _read(self, job_id: bytes | str) -> tuple[bytes | None, Job | None]:
+        payload = (await self._redis.mget([job_id]))[0]  # GET fails where there is something else than a job
         payload = payload.encode() if isinstance(payload, str) else payload
         try:
             return payload, self._queue.deserialize(payload)

@@ -10,29 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from redis import Connection, ConnectionPool, Redis, SSLConnection, UnixDomainSocketConnection
-from redis.asyncio.connection import Connection as AsyncConnection
-from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
-from redis.asyncio.connection import UnixDomainSocketConnection as AsyncUnixDomainSocketConnection
-
 from litestar_saq.brokers._overview import text
+from litestar_saq.brokers._thread_client import thread_client
 from litestar_saq.brokers.base import LEASE_S
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis as AsyncRedis
+    from redis import Redis
 
     from litestar_saq.brokers.redis import RedisQueue
 
 __all__ = ("Leases", "RedisKeeper")
-
-_ANSWER_S = 2.0
-_KINDS: tuple[tuple[Any, Any], ...] = (
-    (AsyncSSLConnection, SSLConnection),
-    (AsyncUnixDomainSocketConnection, UnixDomainSocketConnection),
-    (AsyncConnection, Connection),
-)
-_SAME = ("host", "port", "path", "db", "username", "password", "credential_provider", "protocol")
-"""Options of connections that mean the same in a thread; those that begin with `ssl_` do, too."""
 
 
 class Leases:
@@ -49,7 +36,7 @@ class Leases:
 
     def keeper(self, worker_id: str, slots: int | None = None) -> RedisKeeper | None:
         """Return what keeps a worker's lease in a thread; None where the client is of a kind that has no like there."""
-        client = _client_of_a_thread(self._queue.redis)
+        client = thread_client(self._queue.redis)
         if client is None:
             return None
         keys = self.name(worker_id), self._leased, self._slots
@@ -90,7 +77,8 @@ class Leases:
         """Return how many jobs workers run at a time, of those that have told."""
         names = list(workers)
         found = await cast("Any", self._queue.redis).hmget(self._slots, names) if names else ()
-        return {name: int(slots) for name, slots in zip(names, found, strict=True) if slots is not None}
+        known = {name: text(slots) for name, slots in zip(names, found, strict=True) if slots is not None}
+        return {name: int(slots) for name, slots in known.items() if slots.isdecimal()}
 
     async def forget(self, workers: frozenset[str]) -> None:
         """Forget workers whose jobs are dealt with; one that lives after all makes itself known again."""
@@ -120,6 +108,13 @@ class RedisKeeper:
 
     def hold(self) -> None:
         """Take or keep the lease."""
+        try:
+            self._hold()
+        except BaseException:
+            self.close()  # it may be another server's by now
+            raise
+
+    def _hold(self) -> None:
         if self._client.set(self._lease, 1, px=self._lease_ms, get=True) is None:
             # It is new, or was over, and then somebody may have forgotten us.
             self._client.sadd(self._leased, self._worker_id)
@@ -129,14 +124,3 @@ class RedisKeeper:
     def close(self) -> None:
         """Close the connection."""
         self._client.connection_pool.disconnect()
-
-
-def _client_of_a_thread(redis: AsyncRedis) -> Redis | None:
-    pool = redis.connection_pool
-    options = pool.connection_kwargs
-    kind = next((ours for theirs, ours in _KINDS if issubclass(pool.connection_class, theirs)), None)
-    if kind is None or not ({"host", "path"} & set(options)):  # a sentinel's pool has neither
-        return None
-    same = {name: value for name, value in options.items() if name in _SAME or name.startswith("ssl_")}
-    same |= {"socket_timeout": _ANSWER_S, "socket_connect_timeout": _ANSWER_S}
-    return Redis(connection_pool=ConnectionPool(connection_class=kind, max_connections=1, **cast("Any", same)))

@@ -47,7 +47,8 @@ class LostJobs:
         """Return who took jobs that have no worker in what is stored of them."""
         ids = list(job_ids)
         found = await cast("Any", self._queue.redis).hmget(self._queue.namespace("taken"), ids) if ids else ()
-        return {job_id: json.loads(taker) for job_id, taker in zip(ids, found, strict=True) if taker is not None}
+        takers = zip(ids, map(_taker, found), strict=True)
+        return {job_id: taker for job_id, taker in takers if taker is not None}
 
     async def recover(self, is_sure: Callable[[], bool]) -> list[str]:
         """Put them back, or give them up (`RedisQueue.recover`); return their ids."""
@@ -120,3 +121,12 @@ class LostJobs:
             return False  # whoever has written it lives, or has dealt with it
         await self._queue.settle_loss(lost)
         return True
+
+
+def _taker(stored: bytes | str | None) -> str | None:
+    """Return a worker's id; None where there is none, or something else."""
+    try:
+        taker = json.loads(stored) if stored else None
+    except ValueError:
+        return None
+    return taker if isinstance(taker, str) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from saq.utils import now
@@ -10,19 +11,21 @@ from saq.utils import now
 from litestar_saq.exceptions import UnreadableJobError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from saq.job import Job as SaqJob
-    from saq.types import QueueInfo
+    from saq.types import QueueInfo, WorkerInfo
 
     from litestar_saq.brokers.redis import RedisQueue
 
 __all__ = ("find_jobs", "queue_info", "text")
 
+logger = logging.getLogger(__name__)
+
 
 def text(value: bytes | str) -> str:
-    """Return what a client that decodes would have given."""
-    return value.decode() if isinstance(value, bytes) else value
+    """Return what a client that decodes would have given; what is no UTF-8 is none of ours, and stays unlike it."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 async def queue_info(queue: RedisQueue, first: int, last: int) -> QueueInfo:
@@ -47,13 +50,27 @@ async def queue_info(queue: RedisQueue, first: int, last: int) -> QueueInfo:
     told = await redis.mget([queue.namespace(f"worker_info:{one}") for one in worker_ids]) if worker_ids else []
     jobs = await _jobs(queue, dict.fromkeys(job_id for ids in listed for job_id in ids))
     return {
-        "workers": {one: json.loads(info) for one, info in zip(worker_ids, told, strict=True) if info},
+        "workers": dict(_workers(queue, zip(worker_ids, told, strict=True))),
         "name": queue.name,
         "queued": queued,
         "active": active,
         "scheduled": incomplete - queued - active,
         "jobs": cast("Any", [job.to_dict() for job in jobs]),
     }
+
+
+def _workers(queue: RedisQueue, told: Iterable[tuple[str, bytes | str | None]]) -> Iterator[tuple[str, WorkerInfo]]:
+    for worker_id, info in told:
+        if not info:
+            continue
+        try:
+            read = json.loads(info)
+        except ValueError:
+            read = None
+        if isinstance(read, dict):
+            yield worker_id, cast("WorkerInfo", read)
+        else:
+            logger.debug("What worker %r of queue %r tells of itself can't be read", worker_id, queue.name)
 
 
 async def find_jobs(queue: RedisQueue, batch_size: int) -> AsyncIterator[SaqJob]:

@@ -13,7 +13,7 @@ for i = 1, #before, 2 do seen[before[i]] = before[i + 1] end
 redis.call('DEL', KEYS[3])
 local rows = {}
 for i, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
-  local payload = redis.call('GET', id)
+  local payload = redis.call('MGET', id)[1] -- GET fails where there is something else than a job
   local mark = redis.sha1hex(payload or '')
   local first = now
   if seen[id] and string.sub(seen[id], 1, 40) == mark then first = tonumber(string.sub(seen[id], 41)) end

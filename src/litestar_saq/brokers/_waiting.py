@@ -23,6 +23,7 @@ __all__ = ("listen", "map_jobs")
 
 _NET_S = 2.0
 """How often it is looked at least at jobs that are waited for, in case that nobody told of their end."""
+_WORDS = {status.value for status in Status}
 _ENDED = {status.value for status in TERMINAL_STATUSES}
 
 
@@ -105,6 +106,8 @@ async def listen(
                     job_id, word = await told.get()
             except TimeoutError:
                 look = True
+                continue
+            if word not in _WORDS:  # a stranger's
                 continue
             heard, look = time.monotonic(), False
             key, status = queue.job_key_from_id(job_id), Status(word)

@@ -20,6 +20,7 @@ from litestar_saq.brokers import broker_of
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
 from litestar_saq.exceptions import FieldError
+from tests.integration.brokers.busy import leased_worker, lives_while_it_is_busy
 from tests.integration.brokers.patience import until
 
 NAME = "{reports}"
@@ -108,6 +109,14 @@ async def test_jobs_are_run_where_the_slot_is_before_and_after_it_moves(cluster:
     await worker.stop_in_background()
     assert await queue.count("incomplete") == 0
     await queue.disconnect()
+
+
+async def test_a_busy_worker_lives_before_and_after_its_slot_moves(cluster: Cluster) -> None:
+    queue: Any = build_queue(QueueConfig(dsn=cluster.dsn, name=NAME), serializer, decode_json)
+    async with leased_worker(queue) as worker:
+        await lives_while_it_is_busy(queue, worker)
+        await asyncio.to_thread(cluster.hand_over)
+        await lives_while_it_is_busy(queue, worker)
 
 
 async def test_what_answers_for_no_slot_is_away(cluster: Cluster) -> None:

@@ -20,6 +20,7 @@ from litestar_saq.brokers import broker_of
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
 from litestar_saq.exceptions import FieldError
+from tests.integration.brokers.busy import leased_worker, lives_while_it_is_busy
 from tests.integration.brokers.patience import until
 
 
@@ -93,6 +94,14 @@ async def test_a_worker_goes_on_with_the_new_master(service: Service) -> None:
     assert address.host == "127.0.0.1"
     await worker.stop_in_background()
     await queue.disconnect()
+
+
+async def test_a_busy_worker_lives_with_each_master(service: Service) -> None:
+    queue: Any = build_queue(QueueConfig(dsn=service.dsn, name="q"), serializer, decode_json)
+    async with leased_worker(queue) as worker:
+        await lives_while_it_is_busy(queue, worker)
+        await asyncio.to_thread(service.fail_over)
+        await lives_while_it_is_busy(queue, worker)
 
 
 @pytest.mark.parametrize(
