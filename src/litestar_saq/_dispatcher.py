@@ -7,16 +7,15 @@ import contextlib
 import contextvars
 import json
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import ResponseError
-from saq.job import Status
 from saq.utils import exponential_backoff
 
+from litestar_saq._comeback import probe, put_back, reclaim
 from litestar_saq._fetcher import pause
 from litestar_saq._hand import Hand
+from litestar_saq._next_job import NextJob
 from litestar_saq._run import JobRun
-from litestar_saq.brokers._call import ask
 from litestar_saq.brokers._overview import text
 from litestar_saq.brokers._turns import Demand
 from litestar_saq.brokers.base import broker_of
@@ -40,17 +39,10 @@ _BEGIN_AT_ONCE = 8
 """How many jobs begin in one turn of the event loop: with all that are at hand it would be too long for round trips."""
 _AT_ONCE = 100
 """How many are asked for in one round trip at most."""
-_BLOCK_S = 15.0
-"""Seconds for which an idle worker waits in one command; it is woken up when the worker ends."""
-_BLOCK_UNWAKED_S = 1.0
-"""The same, where it can't be woken up."""
-_ANSWER_S = 5.0
-"""What such a command may take beyond that."""
 _BACKOFF_S = 0.1
 _BACKOFF_LEAST_S = 0.05
 _BACKOFF_MAX_S = 10.0
 _BACKOFF_ATTEMPTS = 16
-_UNBLOCK_S = 1.0
 _OFTEN = 1000.0
 """Jobs a second of which those that come one by one are better looked for than waited for."""
 _APART_S = 0.002
@@ -69,7 +61,9 @@ class Dispatcher:
 
     def __init__(self, worker: Worker, queue: RedisQueue) -> None:
         self.away = False
-        """Whether the broker could not be reached when it was asked last."""
+        """Whether the broker can't be reached, or writes nothing, as far as it is known and told."""
+        self._pauses = False
+        """Whether it is asked for nothing; one that is full may be drained while it is away."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._adopted: set[str] = set()
         self._hand = Hand(worker.concurrency, self._give_back, lambda: not queue.turns.asked)
@@ -89,10 +83,7 @@ class Dispatcher:
         """Whether there may be jobs that wait; otherwise one that comes is waited for."""
         self._failures = 0
         self._waiting: asyncio.Task[Any] | None = None
-        self._client_id: int | None = None
-        self._may_wake = True
-        """Whether who waits in a command can be woken up."""
-        self._has_waked = False
+        self._next_job = NextJob(queue, lambda: self._ending)
 
     def start(self) -> None:
         """Begin to take jobs."""
@@ -104,10 +95,7 @@ class Dispatcher:
 
     async def end(self) -> None:
         """Wait until no more jobs come, and what was not begun is back; the worker has been told to end before."""
-        if self._client_id is not None:
-            with contextlib.suppress(Exception), quiet(self._queue):
-                async with asyncio.timeout(_UNBLOCK_S):
-                    await cast("Any", self._queue.redis).client_unblock(self._client_id)
+        await self._next_job.stop()
         # Whatever waits or is under way may bring a job, and that is put back.
         while True:
             await self._queue.turns.settled()
@@ -131,7 +119,7 @@ class Dispatcher:
         return self._worker.event.is_set()
 
     def _count(self) -> int:
-        if not self._more or self._ending or self.away or self._returning:
+        if not self._more or self._ending or self._pauses or self._returning:
             return 0
         asked = self._queue.turns.asked
         if asked and self._worker.concurrency == 1:
@@ -147,7 +135,7 @@ class Dispatcher:
         if self._more:
             if self._count() > 0:
                 self._queue.turns.turn()
-        elif not (self.away or self._returning or self._waiting) and self._running < self._worker.concurrency:
+        elif not (self._pauses or self._returning or self._waiting) and self._running < self._worker.concurrency:
             self._waiting = self._keep(self._wait())
 
     def _begin_those_at_hand(self) -> None:
@@ -170,45 +158,14 @@ class Dispatcher:
         """Wait for a job to come."""
         try:
             with quiet(self._queue):
-                job_id = await self._block()
+                job_id = await self._next_job.wait()
             if job_id is not None:
                 self._more = True
                 self._queue.turns.adopt(job_id)
         except Exception as error:  # noqa: BLE001 - logged; whatever it is, it is tried again
             self._fail(error, [])
         finally:
-            self._client_id = self._waiting = None
-
-    async def _block(self) -> bytes | None:
-        """Return a job that came, moved to the active list; None where the worker ends."""
-        # A connection, and no client around it, which may be of a class of the user's that does more at its end.
-        pool = cast("Any", self._queue.redis).connection_pool
-        connection = await pool.get_connection()
-        try:
-            if self._may_wake:
-                self._client_id = await self._own_id(connection)
-            names = (self._queue.namespace("queued"), self._queue.namespace("active"))
-            block_s = _BLOCK_S if self._client_id is not None else _BLOCK_UNWAKED_S
-            move = ("BLMOVE", *names, "LEFT", "RIGHT", block_s)
-            while not self._ending:
-                job_id: bytes | None = await ask(connection, *move, timeout_s=block_s + _ANSWER_S)
-                if job_id is not None:
-                    return job_id
-            return None
-        finally:
-            await pool.release(connection)
-
-    async def _own_id(self, connection: Any) -> int | None:
-        """Return by which id a connection is woken up; None to who is not allowed to do that."""
-        try:
-            client_id = int(await ask(connection, "CLIENT", "ID"))
-            if not self._has_waked:
-                await ask(connection, "CLIENT", "UNBLOCK", client_id)
-                self._has_waked = True
-        except ResponseError:
-            self._may_wake = False
-            return None
-        return client_id
+            self._waiting = None
 
     def _deliver(self, rows: list[tuple[bytes, bytes, bool]], asked: int) -> None:
         self._failures = 0
@@ -280,7 +237,8 @@ class Dispatcher:
 
     async def _return(self, job: Job) -> None:
         try:
-            await self._put_back(job, pop_begun(job))
+            with quiet(self._queue):
+                await put_back(self._queue, job, pop_begun(job))
         except Exception as error:  # noqa: BLE001 - logged; it is put back once the broker answers again
             if self._ending:
                 logger.warning("Job %s is not put back, a sweep will find it: %s", job.key, type(error).__name__)
@@ -293,71 +251,31 @@ class Dispatcher:
         with contextlib.suppress(*broker_of(self._queue).unreachable), quiet(self._queue):  # else a sweep does it
             await self._queue.set_aside(job_id, error)
 
-    async def _put_back(self, job: Job, begun: bytes | None) -> None:
-        """Put back a job that did not run.
-
-        Args:
-            job: the job.
-            begun: what is stored of it where it was marked as active.
-        """
-        with quiet(self._queue):
-            if begun is not None:
-                await self._queue.unbegin(job, begun)
-            else:
-                await broker_of(self._queue).release(self._queue, job)
-
     def _fail(self, error: BaseException, adopted: Sequence[bytes | str]) -> None:
         self._adopted.update(map(text, adopted))
-        if self.away or self._ending:
+        if self._ending:
             return
-        self.away = True
-        logger.warning("queue %r can't be reached, trying again: %s", self._queue.name, type(error).__name__)
-        self._keep(self._come_back())
+        self._pauses = True
+        if not self.away:
+            self.away = True
+            logger.warning("queue %r can't be reached, trying again: %s", self._queue.name, type(error).__name__)
+            self._keep(self._come_back())
 
     async def _come_back(self) -> None:
         """Wait until the broker answers again, and put back what it gave without our knowing."""
-        while not self._ending:
+        while self.away and not self._ending:
             self._failures = min(self._failures + 1, _BACKOFF_ATTEMPTS)
             delay_s = exponential_backoff(self._failures, _BACKOFF_S, _BACKOFF_MAX_S)
             await pause(max(_BACKOFF_LEAST_S, delay_s), self._worker.event)
             try:
                 with quiet(self._queue):
-                    await self._probe()
-                    await self._reclaim()
+                    is_whole = await probe(self._queue)
+                    await self._queue.turns.settled()  # it may bring some of those that are looked for
+                    await reclaim(self._queue, self._worker, self._adopted)
             except Exception:  # noqa: BLE001, S112 - it was told that the broker is away
                 continue
-            self.away = False
-            logger.info("queue %r answers again", self._queue.name)
-            self._more = True
+            self._pauses, self._more = False, True
+            if is_whole:
+                self.away = False
+                logger.info("queue %r answers again", self._queue.name)
             self._next()
-            return
-
-    async def _probe(self) -> None:
-        """Raise where the server answers and does not take what we do."""
-        redis, key = cast("Any", self._queue.redis), self._queue.namespace("probe")
-        if await redis.llen(self._queue.namespace("queued")):
-            await redis.hdel(key, "jobs")  # a full one takes that, and the end of jobs, which makes room
-        else:
-            await redis.set(key, 1, px=1)
-
-    async def _reclaim(self) -> None:
-        """Put back the jobs that are ours by what is written, and that do not run."""
-        await self._queue.turns.settled()  # it may bring some of them
-        redis = cast("Any", self._queue.redis)
-        ids = await redis.lrange(self._queue.namespace("active"), 0, -1)
-        payloads = await redis.mget(ids) if ids else ()
-        takers = await self._queue.taken_by(map(text, ids))
-        adopted = set(self._adopted)
-        for job_id, payload in zip(ids, payloads, strict=True):
-            try:
-                job = self._queue.deserialize(payload)
-            except UnreadableJobError:  # a sweep deals with it
-                continue
-            if job is None or job in self._worker.held or job in self._worker.unwritten:
-                continue
-            took = takers.get(text(job_id))
-            if job.status is Status.QUEUED and (took == self._worker.id or (took is None and text(job_id) in adopted)):
-                await self._put_back(job, None)
-            elif job.status is Status.ACTIVE and job.worker_id == self._worker.id:
-                await self._put_back(job, payload)
-        self._adopted -= adopted

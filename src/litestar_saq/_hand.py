@@ -70,8 +70,8 @@ class Hand:
 
     @property
     def since(self) -> float:
-        """Since when the first one is there."""
-        return self._taken[0].since if self._taken else time.monotonic()
+        """Since when the first one is there; there has to be one."""
+        return self._taken[0].since
 
     def clear(self) -> None:
         """Give all of them back."""

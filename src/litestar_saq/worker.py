@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from saq.job import Status
 from saq.queue.redis import RedisQueue as SaqRedisQueue
 from saq.types import Context, JobTaskContext
-from saq.utils import cancel_tasks, millis
 from saq.worker import Worker as SaqWorker
 from saq.worker import ensure_coroutine_function, ensure_coroutine_function_many
 
+from litestar_saq._aborting import abort_jobs
 from litestar_saq._cron import enqueue_cron_jobs
 from litestar_saq._dispatcher import Dispatcher
 from litestar_saq._ending import WRITE_END_S, end_jobs, wait
@@ -26,6 +25,7 @@ from litestar_saq._job_threads import JobThreads
 from litestar_saq._lease import Lease
 from litestar_saq._run import JobRun
 from litestar_saq._upkeep import advise, repeat
+from litestar_saq._worker_options import worker_options
 from litestar_saq.brokers.base import broker_of
 from litestar_saq.telemetry import quiet
 from litestar_saq.telemetry.logs import install_job_filter
@@ -117,36 +117,8 @@ class Worker(SaqWorker[Context]):
         cls, config: QueueConfig, task_queues: TaskQueues, *, health_dir: Path | str | None = None
     ) -> Worker:
         """Make the worker of a configured queue."""
-        timers = dict(config.timers or {})
-        if "stats" in timers:
-            timers.setdefault("worker_info", timers.pop("stats"))
-        optional = {
-            "shutdown_grace_period_s": config.shutdown_grace_period_s,
-            "cancellation_hard_deadline_s": config.cancellation_hard_deadline_s,
-            "poll_interval": config.poll_interval,
-            "timers": timers or None,
-        }
-        return cls(
-            task_queues.get(config.name),
-            cast("Collection[Any]", config.tasks),
-            id=config.id,
-            concurrency=config.concurrency,
-            cron_jobs=config.scheduled_tasks,
-            cron_tz=config.cron_tz,
-            startup=config.startup or None,
-            shutdown=config.shutdown or None,
-            before_process=config.before_process or None,
-            after_process=config.after_process or None,
-            dequeue_timeout=config.dequeue_timeout,
-            burst=config.burst,
-            max_burst_jobs=config.max_burst_jobs,
-            metadata=config.metadata,
-            separate_process=config.separate_process,
-            multiprocessing_mode=config.multiprocessing_mode,
-            task_queues=task_queues,
-            health_dir=health_dir,
-            **{name: value for name, value in optional.items() if value is not None},
-        )
+        queue = task_queues.get(config.name)
+        return cls(queue, task_queues=task_queues, health_dir=health_dir, **worker_options(config))
 
     @property
     def cancellation_hard_deadline_s(self) -> float:
@@ -293,18 +265,7 @@ class Worker(SaqWorker[Context]):
         Args:
             abort_threshold: seconds that a job has to have been running.
         """
-        running = self.job_task_contexts
-        contexts = {job: context for job, context in running.items() if not context["task"].done()}
-        ready = [job for job in contexts if (job.duration("running") or 0) >= millis(abort_threshold)]
-        for stored in await self.queue.jobs(job.key for job in ready) if ready else ():
-            if stored is None or stored.status not in {Status.ABORTING, Status.ABORTED}:
-                continue
-            context = contexts[stored]
-            if not context["task"].done():
-                logger.info("Aborting %s", stored.id)
-                context["aborted"] = "abort" if stored.error is None else stored.error
-                await cancel_tasks([context["task"]], None)
-                await self.queue.finish_abort(stored)
+        await abort_jobs(self.queue, self.job_task_contexts, abort_threshold)
 
     async def schedule(self, lock: int = 1) -> None:
         """Enqueue the next run of each cron job, and move what is due to the queue."""

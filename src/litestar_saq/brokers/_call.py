@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hiredis import pack_command
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 
     from redis.asyncio import Redis
 
-__all__ = ("ScriptCall", "ask")
+__all__ = ("ScriptCall", "ask", "without_command")
+
+_COMMAND = re.compile(r"Command # (\d+) \(.*\) of pipeline caused error: ", re.DOTALL)
+
+
+@contextmanager
+def without_command() -> Iterator[None]:
+    """Take out of a pipeline's error what redis-py tells of the command: it may be a job with its arguments."""
+    try:
+        yield
+    except RedisError as error:
+        error.args = tuple(_COMMAND.sub(r"command \1 of a pipeline: ", str(one)) for one in error.args)
+        raise
 
 
 class ScriptCall:

@@ -17,6 +17,7 @@ from saq.utils import millis, now, now_seconds
 from litestar_saq.brokers import _scripts as scripts
 from litestar_saq.brokers._aborts import Aborts
 from litestar_saq.brokers._batches import MOST
+from litestar_saq.brokers._call import without_command
 from litestar_saq.brokers._leases import Leases
 from litestar_saq.brokers._lost import LostJobs
 from litestar_saq.brokers._overview import find_jobs, queue_info, text
@@ -152,7 +153,8 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
     async def abort(self, job: SaqJob, error: str, ttl: float = 5) -> None:
         """Abort a job (SAQ's `Queue.abort`); one whose worker is gone before it has done so is ended by a sweep."""
         await self.aborts.note(job)
-        await super().abort(job, error, ttl)
+        with without_command():
+            await super().abort(job, error, ttl)
         if job.status is not Status.ABORTING:
             await self.aborts.forget(job.id)
 
@@ -280,7 +282,8 @@ class RedisQueue(QueueMixin, SaqRedisQueue):
             told = cast("Any", pipe).setex(key, ttl, json.dumps(info)).zadd(stats, {key: now() + millis(ttl)})
             if self._told_of == 1:
                 told = told.zremrangebyscore(stats, 0, now()).expire(stats, ttl * _CLEAN_EACH * 2)
-            await told.execute()
+            with without_command():
+                await told.execute()
 
     async def _sweep_row(self, row: _Row, living: frozenset[str], abort: float) -> bool:
         job_id, job, age_ms = row

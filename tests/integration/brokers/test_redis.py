@@ -6,8 +6,11 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from redis.exceptions import RedisError
 from saq.job import Status
 from saq.queue.redis import RedisQueue as SaqRedisQueue
 
@@ -24,6 +27,21 @@ async def queue(redis_url: str) -> AsyncIterator[redis.RedisQueue]:
     assert isinstance(queue, redis.RedisQueue)
     yield queue
     await queue.disconnect()
+
+
+@pytest.fixture
+async def barred(redis_url: str, queue: redis.RedisQueue) -> AsyncIterator[redis.RedisQueue]:
+    """The same queue, as one sees it who may not store anything by a command."""
+    name = f"barred-{uuid.uuid4().hex}"
+    rights = ("~*", "&*", "+@all", "-set", "-setex")
+    await queue.redis.execute_command("ACL", "SETUSER", name, "on", ">pass", *rights)  # type: ignore[no-untyped-call]
+    parts = urlsplit(redis_url)
+    config = QueueConfig(dsn=urlunsplit(parts._replace(netloc=f"{name}:pass@{parts.netloc}")), name=queue.name)
+    barred = build_queue(config, serializer, decode_json)
+    assert isinstance(barred, redis.RedisQueue)
+    yield barred
+    await barred.disconnect()
+    await queue.redis.execute_command("ACL", "DELUSER", name)  # type: ignore[no-untyped-call]
 
 
 async def unlock_sweep(queue: redis.RedisQueue) -> None:
@@ -148,3 +166,13 @@ async def test_it_listens_again_after_it_was_disconnected(queue: redis.RedisQueu
             await asyncio.sleep(0.05)
         assert job.status is Status.COMPLETE
         await queue.disconnect()
+
+
+async def test_what_a_server_refuses_is_told_without_the_command(barred: redis.RedisQueue) -> None:
+    job = await barred.enqueue("f", kwargs={"token": "s3cret"})
+    assert job
+    info: Any = {"queue_key": "s3cret", "stats": {}, "metadata": None}
+    for refused in (barred.abort(job, "s3cret"), barred.write_worker_info("w", info, 9)):
+        with pytest.raises(RedisError, match=r"command \d of a pipeline: .*no permissions") as error:
+            await refused
+        assert "s3cret" not in str(error.value)

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from saq.job import Status
 
-from litestar_saq import QueueConfig, Worker, _run
+from litestar_saq import Job, QueueConfig, Worker, _run
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.brokers.redis import RedisQueue
 from litestar_saq.config import decode_json, serializer
@@ -54,7 +54,7 @@ class Work:
         return 7
 
 
-async def nothing(_ctx: Any) -> None: ...
+async def nothing(_ctx: Any, *, text: str = "") -> None: ...
 
 
 async def until_told(caplog: pytest.LogCaptureFixture, text: str) -> None:
@@ -97,38 +97,51 @@ def isolate(server: Redis) -> None:
     server.config_set("min-replicas-to-write", 1)
 
 
-@pytest.fixture
-def recovered(server_admin: Redis) -> Iterator[Callable[[], None]]:
-    def recover() -> None:
-        server_admin.config_set("maxmemory", 0)
-        server_admin.config_set("min-replicas-to-write", 0)
-        server_admin.replicaof("NO", "ONE")
+class Outage:
+    """A time in which a server answers and writes nothing.
 
-    yield recover
-    recover()
+    Args:
+        server: the server.
+        begin: begins it.
+    """
+
+    def __init__(self, server: Redis, begin: Callable[[Redis], None]) -> None:
+        self._server, self._begin = server, begin
+        self.has_begun = False
+
+    def begin(self) -> None:
+        self.has_begun = True
+        self._begin(self._server)
+
+    def end(self) -> None:
+        self._server.config_set("maxmemory", 0)
+        self._server.config_set("min-replicas-to-write", 0)
+        self._server.replicaof("NO", "ONE")
 
 
-@pytest.mark.parametrize("harm", [fill, demote, isolate])
-async def test_a_server_that_writes_nothing_for_now_loses_nothing(
-    hasty: RedisQueue,
-    server_admin: Redis,
-    recovered: Callable[[], None],
-    harm: Callable[[Redis], None],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+@pytest.fixture(params=[fill, demote, isolate])
+def outage(server_admin: Redis, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[Outage]:
     caplog.set_level(logging.INFO, "litestar_saq._dispatcher")
+    outage = Outage(server_admin, request.param)
+    yield outage
+    outage.end()
+
+
+async def test_a_server_that_writes_nothing_for_now_loses_nothing(
+    hasty: RedisQueue, outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
     work = Work()
     worker = Worker(hasty, [("work", work.run), ("nothing", nothing)], concurrency=2)
     job = await hasty.enqueue("work", retries=3)
     assert job
     worker.start_in_background()
     await work.begun.wait()
-    harm(server_admin)
+    outage.begin()
     with pytest.raises(RedisError):
         await hasty.enqueue("nothing", key="refused")
     work.may_end.set()
     await until_told(caplog, "can't be reached, trying again")
-    recovered()
+    outage.end()
     await until_told(caplog, "answers again")
     assert await hasty.job("refused") is None
     await job.refresh(until_complete=20)
@@ -141,16 +154,10 @@ async def test_a_server_that_writes_nothing_for_now_loses_nothing(
     await worker.stop_in_background()
 
 
-@pytest.mark.parametrize("harm", [fill, demote, isolate])
 async def test_a_job_that_can_t_be_marked_as_begun_is_as_if_it_had_not_been_taken(
-    hasty: RedisQueue,
-    server_admin: Redis,
-    recovered: Callable[[], None],
-    harm: Callable[[Redis], None],
-    caplog: pytest.LogCaptureFixture,
+    hasty: RedisQueue, outage: Outage, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One that was run before is marked by the worker, and not when it is taken."""
-    caplog.set_level(logging.INFO, "litestar_saq._dispatcher")
     attempts: list[int] = []
 
     async def note(ctx: Any) -> None:
@@ -166,17 +173,47 @@ async def test_a_job_that_can_t_be_marked_as_begun_is_as_if_it_had_not_been_take
     mark = hasty.update
 
     async def refused(job: Any, **fields: Any) -> None:
-        if not caplog.messages:
-            harm(server_admin)
+        if not outage.has_begun:
+            outage.begin()
         await mark(job, **fields)
 
     hasty.update = refused  # type: ignore[method-assign]
     begin.start_in_background()
     await until_told(caplog, "can't be reached, trying again")
-    recovered()
+    outage.end()
     await job.refresh(until_complete=20)
     assert (job.status, attempts) == (Status.COMPLETE, [2])
     await begin.stop_in_background()
+
+
+@pytest.mark.parametrize("outage", [fill], indirect=True)
+async def test_a_full_server_is_told_of_once_while_it_is_drained(
+    hasty: RedisQueue, server_admin: Redis, outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The small jobs end, and make room; the large one can't be marked as begun."""
+
+    def removals() -> int:
+        stats: Any = server_admin.info("commandstats")
+        return int(stats.get("cmdstat_hdel", {"calls": 0})["calls"])
+
+    large = Job("nothing", kwargs={"text": "x" * 9000}, ttl=-1)
+    await hasty.enqueue_many([large, *(Job("nothing", ttl=-1) for _ in range(50))])
+    outage.begin()
+    before = removals()
+    worker = Worker(hasty, [("nothing", nothing)], concurrency=2)
+    worker.start_in_background()
+    async with asyncio.timeout(60):
+        while await hasty.count("incomplete") > 1 or removals() < before + 8:  # it is tried again and again
+            await asyncio.sleep(0.05)
+    assert sum("trying again" in record.message for record in caplog.records) == 1
+    assert "answers again" not in caplog.text
+    outage.end()
+    await until_told(caplog, "answers again")
+    async with asyncio.timeout(60):
+        while await hasty.count("incomplete"):
+            await asyncio.sleep(0.05)
+    assert sum("trying again" in record.message for record in caplog.records) == 1
+    await worker.stop_in_background()
 
 
 async def test_a_worker_that_ends_does_not_wait_for_good(
