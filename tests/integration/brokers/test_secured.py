@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -23,7 +22,7 @@ from litestar_saq import QueueConfig, Worker
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
 from tests.chaos.proxy import EitherProxy, Proxy
-from tests.integration.brokers.patience import until
+from tests.integration.brokers.patience import free_port, until
 
 NAME = "{reports}"
 RIGHTS = ("~saq:*", "&saq:*", "+@all", "-@admin", "-@dangerous")
@@ -89,11 +88,6 @@ def secured(request: pytest.FixtureRequest) -> Iterator[Secured]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         yield Secured(stack, folder, request.param)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def queue_at(dsn: str) -> Any:

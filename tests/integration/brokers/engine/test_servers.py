@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from litestar_saq.brokers.redis import RedisQueue
 from litestar_saq.config import decode_json, serializer
 from litestar_saq.jobs import Job
 from tests.integration.brokers.engine.own_server import make_queue, stored
+from tests.integration.brokers.patience import free_port
 
 
 @pytest.mark.parametrize("decodes", [False, True])
@@ -76,11 +76,9 @@ async def test_all_that_is_due_is_queued_in_parts(queue: RedisQueue) -> None:
 @pytest.fixture
 def cluster_url() -> Iterator[str]:
     """A cluster of one server, which refuses what touches keys of different slots."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        options = {"cluster-enabled": "yes", "cluster-config-file": f"{folder}/nodes", "cluster-port": port + 1}
-        with ValkeyServer(port=port, save="", **options) as server:
+        options = {"cluster-enabled": "yes", "cluster-config-file": f"{folder}/nodes", "cluster-port": free_port()}
+        with ValkeyServer(save="", **options) as server:
             with Redis.from_url(server.connection_url) as redis:
                 redis.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
                 while redis.cluster("info")["cluster_state"] != "ok":
