@@ -22,6 +22,7 @@ from litestar_saq import QueueConfig, Worker
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
 from tests.chaos.proxy import EitherProxy, Proxy
+from tests.integration.brokers.busy import LEASE_S, lives_while_it_is_busy
 from tests.integration.brokers.patience import free_port, until
 
 NAME = "{reports}"
@@ -99,6 +100,7 @@ async def test_jobs_are_run_by_a_user_of_few_rights_over_tls(secured: Secured) -
         return n * 2
 
     queue = queue_at(secured.dsn)
+    queue.leases.lease_s = LEASE_S
     await queue.connect()
     worker = Worker(queue, [("double", double)])
     worker.start_in_background()
@@ -113,7 +115,7 @@ async def test_jobs_are_run_by_a_user_of_few_rights_over_tls(secured: Secured) -
     async with asyncio.timeout(20):
         while not await told():
             await asyncio.sleep(0.05)
-    assert worker.id in (await queue.leases.workers())[0]
+    await lives_while_it_is_busy(queue, worker)
     assert await queue.sweep(lock=1) == []
     # Who waits for a job can't be woken up by a user without that right: it must not wait for long at a time.
     before = secured.waits()
