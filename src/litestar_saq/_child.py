@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 _PARENT_POLL_S = 0.5
 _REST_S = 2.0
-"""How long what is left in the event loop gets to end."""
+"""How long what is left in the event loop, and in its threads, gets to end."""
 _TELL_EACH_S = 0.2
 _COLLECT_AFTER = 10_000
 """New objects after which the collector looks for garbage in a ring; Python's 700 are those of ten jobs."""
@@ -196,10 +196,11 @@ class _Group:
 
     def _close(self, runner: asyncio.Runner, threads: LoopThreads) -> None:
         """Close the loop, unless something in it does not end: that would be waited for."""
-        tasks = runner.run(_end_others())
+        deadline = time.monotonic() + _REST_S
+        tasks = runner.run(_end_others(deadline))
         if tasks:
             logger.error("These tasks do not end, and are left: %s", ", ".join(sorted(map(_described, tasks))))
-        calls = threads.wait(_REST_S)
+        calls = threads.wait(max(0.0, deadline - time.monotonic()))
         if calls:
             logger.error("Threads do not end, and are left: %d of asyncio.to_thread or run_in_executor", calls)
         if tasks or calls:
@@ -261,10 +262,9 @@ class _Group:
         _call_all(stops)
 
 
-async def _end_others() -> set[asyncio.Task[Any]]:
-    """Cancel every other task of the loop; return those that do not end."""
+async def _end_others(deadline: float) -> set[asyncio.Task[Any]]:
+    """Cancel every other task of the loop; return those that have not ended by then."""
     # A library may lose a cancellation: then it is told once more.
-    deadline = time.monotonic() + _REST_S
     while (rest := asyncio.all_tasks() - {asyncio.current_task()}) and time.monotonic() < deadline:
         for task in rest:
             task.cancel()

@@ -68,7 +68,7 @@ class JobThreads(Executor):
 
 
 class LoopThreads(ThreadPoolExecutor):
-    """An event loop's own threads, which is known to be at work: asyncio waits for them for minutes, or for ever."""
+    """An event loop's own threads, of which it is known what goes on: asyncio would wait for minutes, or for ever."""
 
     def __init__(self) -> None:
         super().__init__(thread_name_prefix="asyncio")
