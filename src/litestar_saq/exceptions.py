@@ -13,6 +13,7 @@ __all__ = (
     "FieldError",
     "ImproperConfigurationError",
     "JobCancelledError",
+    "JobFieldError",
     "JobTooLargeError",
     "LitestarSaqError",
     "MissingDependencyError",
@@ -110,6 +111,19 @@ class UnknownFunctionError(LitestarSaqError):
         super().__init__(
             f"the worker of queue {queue!r} has no function {function!r}; it has: {', '.join(self.known) or 'none'}"
         )
+
+
+class JobFieldError(LitestarSaqError, ValueError):
+    """A job that is to be enqueued has a field that is not accepted: it could not be read again.
+
+    Attributes:
+        function: the job's function.
+        field: the field's name.
+    """
+
+    def __init__(self, function: object, field: str, value: str, accepted: str) -> None:
+        self.function, self.field = function, field
+        super().__init__(f"{field} = {value} of a job of {function!r} is not accepted: {accepted}")
 
 
 class JobTooLargeError(LitestarSaqError, ValueError):

@@ -121,6 +121,20 @@ def pop_expected(job: SaqJob) -> bytes | None:
     return stored
 
 
+_MADE = "_made"
+
+
+def mark_made(job: SaqJob) -> None:
+    """Keep with a job that its key was made for it just now, and that nobody else has the job."""
+    vars(job)[_MADE] = job.key
+
+
+def pop_made(job: SaqJob) -> bool:
+    """Tell, once, whether a job is such a one and has still that key."""
+    key: str | None = vars(job).pop(_MADE, None)
+    return key is not None and key == job.key
+
+
 _PLAIN = {str, int, float, bool, dict, list}
 _STORED = tuple(
     (field.name, field.default) for field in fields(SaqJob) if field.name not in {"queue", "meta", "status"}

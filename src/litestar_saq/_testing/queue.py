@@ -185,7 +185,7 @@ class InMemoryQueue(StoredJobs):
         await self.notify(job)
 
     async def _enqueue(self, job: SaqJob) -> SaqJob | None:
-        payload = self.serialize(job)
+        payload = self.serialize_new(job)
         record = cast("Job", self.deserialize(payload))
         if not self.store.add(job.key, payload, job.scheduled):
             return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
 __all__ = ("MOST", "Batches", "fail")
 
@@ -21,11 +22,14 @@ class Batches(Generic[T, R]):
     """Collects things, and sends those of one turn together.
 
     Args:
-        send: sends some; returns what became of each, in their order.
+        send: sends some; gives what became of each, in their order, and of as many at a time as it knows of at once.
+            What is an error is raised where that one is waited for.
         at_once: how many batches are under way; what comes up then waits for one of them, and goes together.
     """
 
-    def __init__(self, send: Callable[[list[T]], Awaitable[list[R]]], *, at_once: int) -> None:
+    def __init__(
+        self, send: Callable[[list[T]], AsyncGenerator[Sequence[R | Exception], None]], *, at_once: int
+    ) -> None:
         self._send = send
         self._at_once = at_once
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
@@ -53,14 +57,18 @@ class Batches(Generic[T, R]):
             self._begin()
 
     async def _flush(self, part: list[tuple[T, asyncio.Future[R]]]) -> None:
+        waiting = iter([outcome for _, outcome in part])
         try:
-            outcomes = await self._send([thing for thing, _ in part])
+            async with aclosing(self._send([thing for thing, _ in part])) as answers:
+                async for outcomes in answers:
+                    for one in outcomes:
+                        outcome = next(waiting)
+                        if isinstance(one, Exception):
+                            fail([outcome], one)
+                        elif not outcome.done():
+                            outcome.set_result(one)
         except BaseException as error:  # noqa: BLE001 - it is those' who wait
-            fail([outcome for _, outcome in part], error)
-            return
-        for (_, outcome), one in zip(part, outcomes, strict=True):
-            if not outcome.done():
-                outcome.set_result(one)
+            fail(list(waiting), error)
 
 
 def fail(waiting: list[asyncio.Future[Any]], error: BaseException) -> None:

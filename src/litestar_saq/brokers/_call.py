@@ -43,7 +43,7 @@ class ScriptCall:
         self._redis: Any = redis
         self._script: Any = redis.register_script(script)
 
-    async def __call__(self, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
+    async def __call__(self, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
         """Run it; return its answer."""
         pool = self._redis.connection_pool
         connection = await pool.get_connection()
@@ -56,13 +56,14 @@ class ScriptCall:
             await pool.release(connection)
 
     async def in_order(
-        self, calls: Iterable[tuple[Sequence[str], Sequence[str | bytes | int]]]
+        self, calls: Iterable[tuple[Sequence[str], Sequence[str | bytes | float]]]
     ) -> AsyncGenerator[Any, None]:
         """Run it with each of these keys and arguments, in their order; give the answers.
 
-        All go over one connection, on which nothing overtakes: over two, what is sent later may be done first. The next
-        ones are made and sent while the server is busy with those before. Its text goes along, so that none is refused
-        and comes after the others.
+        Where the server refuses one, its error comes in the place of the answer. All go over one connection, on which
+        nothing overtakes: over two, what is sent later may be done first. The next ones are made and sent while the
+        server is busy with those before. Its text goes along, so that none is refused for that and comes after the
+        others.
         """
         pool = self._redis.connection_pool
         connection = await pool.get_connection()
@@ -73,16 +74,25 @@ class ScriptCall:
                 await connection.send_packed_command(pack_command(command))
                 under_way += 1
                 if under_way > 1:
-                    yield await connection.read_response()
+                    answer = await _answer(connection)
                     under_way -= 1
+                    yield answer
             while under_way:
-                yield await connection.read_response()
+                answer = await _answer(connection)
                 under_way -= 1
+                yield answer
         finally:
             # Else the next one who has the connection would get the answers.
             if under_way:
                 await connection.disconnect(nowait=True)
             await pool.release(connection)
+
+
+async def _answer(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
 
 
 async def ask(connection: Any, *command: Any, timeout_s: float | None = None) -> Any:

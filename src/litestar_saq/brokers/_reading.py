@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from math import isfinite
+from numbers import Real
 from reprlib import repr as _short
 from typing import TYPE_CHECKING, Any
 
 from saq.job import Job as SaqJob
 from saq.job import Status
 
-from litestar_saq.exceptions import UnreadableJobError
+from litestar_saq.exceptions import JobFieldError, UnreadableJobError
 from litestar_saq.jobs import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from saq.queue.base import Queue
 
-__all__ = ("read_job",)
+__all__ = ("check_fields", "read_job")
 
 _NOTHING = type(None)
 _NUMBER = (int, float)
@@ -40,6 +42,37 @@ _TYPES: dict[str, tuple[type, ...]] = {
 """What each field that is stored may be; SAQ's `Job` has them."""
 _TYPES |= {field.name: (object,) for field in fields(SaqJob) if field.name not in {*_TYPES, "queue"}}  # a newer SAQ's
 _STATUSES = tuple(status.value for status in Status)
+_EXACTLY: dict[str, set[type]] = {name: set(types) for name, types in _TYPES.items()} | {"queue": {str}}
+_EXACTLY["status"].add(Status)
+
+
+def check_fields(stored: Mapping[str, Any]) -> None:
+    """See that what is to be stored of a job can be read again.
+
+    Raises:
+        JobFieldError: where it can't.
+    """
+    for name, value in stored.items():
+        if value.__class__ not in _EXACTLY.get(name, ()):
+            _check_new(stored, name, value)
+    if (scheduled := stored.get("scheduled")) and (scheduled is True or not (scheduled >= 1 and isfinite(scheduled))):
+        raise _refused(stored, "scheduled", "seconds since 1970, or 0 for at once")
+
+
+def _check_new(stored: Mapping[str, Any], name: str, value: object) -> None:
+    types = _TYPES.get(name, (object,))
+    if not isinstance(value, types) and not (float in types and isinstance(value, Real)):
+        raise _refused(stored, name, _names(types, nothing="None"))
+
+
+def _refused(stored: Mapping[str, Any], name: str, accepted: str) -> JobFieldError:
+    value = stored[name]
+    shown = f"a {type(value).__name__}" if name in Job.SECRET_FIELDS else _short(value)
+    return JobFieldError(stored["function"], name, shown, accepted)
+
+
+def _names(types: tuple[type, ...], *, nothing: str) -> str:
+    return ", ".join(nothing if one is _NOTHING else one.__name__ for one in types)
 
 
 def read_job(
@@ -64,6 +97,8 @@ def read_job(
         raise UnreadableJobError(queue.name, f"job {_short(stored.get('key'))} belongs to queue {_short(owner)}")
     if status:
         stored["status"] = getattr(status, "value", status)
+    if isinstance(stored.get("key"), int):  # SAQ takes one
+        stored["key"] = str(stored["key"])
     _check(queue, stored)
     if stored.get("meta", stored) is None:
         del stored["meta"]
@@ -95,5 +130,5 @@ def _check(queue: Queue, stored: dict[str, Any]) -> None:
 def _refusal(queue: Queue, name: str, value: object) -> UnreadableJobError:
     if name not in _TYPES:
         return UnreadableJobError(queue.name, f"SAQ's jobs have no {_short(name)}")
-    accepted = ", ".join("null" if one is _NOTHING else one.__name__ for one in _TYPES[name])
+    accepted = _names(_TYPES[name], nothing="null")
     return UnreadableJobError(queue.name, f"its {name!r} is of type {type(value).__name__}: {accepted} are accepted")

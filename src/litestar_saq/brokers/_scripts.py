@@ -94,6 +94,21 @@ if due[1] then redis.call('RPUSH', KEYS[2], unpack(due)) end
 return taken
 """
 
+ENQUEUE_NEW = """
+-- The same of jobs whose keys nobody has known before: nothing can wait or be aborted under them.
+-- KEYS: incomplete set, queued list, then the jobs. ARGV: as above.
+local payloads, scores, due = {}, {}, {}
+for i = 3, #KEYS do
+  local id, payload, scheduled = KEYS[i], ARGV[2 * i - 5], ARGV[2 * i - 4]
+  payloads[#payloads + 1], payloads[#payloads + 2] = id, payload
+  scores[#scores + 1], scores[#scores + 2] = scheduled, id
+  if scheduled == '0' then due[#due + 1] = id end
+end
+redis.call('ZADD', KEYS[1], unpack(scores)) -- what may be refused goes first
+if due[1] then redis.call('RPUSH', KEYS[2], unpack(due)) end
+redis.call('MSET', unpack(payloads))
+"""
+
 TURN = """
 -- What a worker has to tell of its jobs, and the jobs that it gets.
 -- KEYS: active list, queued list, incomplete set, who took what, then the job of each thing that is told.

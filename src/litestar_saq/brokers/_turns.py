@@ -16,11 +16,11 @@ from litestar_saq.brokers._batches import MOST, Batches, fail
 from litestar_saq.brokers._call import ScriptCall
 from litestar_saq.brokers._notes import Notes
 from litestar_saq.brokers._redis_broker import refusal
-from litestar_saq.jobs import abort_id_of, pop_expected
+from litestar_saq.jobs import abort_id_of, pop_expected, pop_made
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from saq.job import Job as SaqJob
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ("Demand", "Enqueues", "Entry", "Told", "Turns")
 
 _AT_ONCE = 2
+_LEAST = 34
+_PARTS = 4
+"""What one turn enqueues is sent in that many parts, of so many at least: another one costs what it hides of fewer."""
 _PART = 250
 """How many of a batch are sent at a time: while the server stores some, the next ones are written."""
 
@@ -67,9 +70,10 @@ class Entry(NamedTuple):
     """A job that is enqueued."""
 
     job_id: str
-    abort_id: str
+    abort_id: str | None
+    """None of one whose key nobody has known before."""
     payload: bytes | str
-    scheduled: int
+    scheduled: float
 
 
 class Enqueues:
@@ -79,35 +83,64 @@ class Enqueues:
         self._queue = queue
         self._keys = [queue.namespace("incomplete"), queue.namespace("queued")]
         self._script = ScriptCall(queue.redis, scripts.ENQUEUE_MANY)
-        self._batches = Batches(self.store, at_once=_AT_ONCE)
+        self._script_of_new = ScriptCall(queue.redis, scripts.ENQUEUE_NEW)
+        self._batches: Batches[Entry, bool] = Batches(self._store, at_once=_AT_ONCE)
         self._prefix = queue.job_id("")
 
     def entry(self, job: SaqJob) -> Entry:
         """Return what is stored of a job; what can't be written is the error of its own caller alone."""
-        return Entry(f"{self._prefix}{job.key}", abort_id_of(job), self._queue.serialize_new(job), job.scheduled)
+        payload = self._queue.serialize_new(job)
+        abort_id = None if pop_made(job) else abort_id_of(job)
+        scheduled: float = job.scheduled or 0
+        if scheduled.__class__ is not int:
+            scheduled = float(scheduled)
+        return Entry(f"{self._prefix}{job.key}", abort_id, payload, scheduled)
 
     def put(self, job: SaqJob) -> asyncio.Future[bool]:
         """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""
         return self._batches.put(self.entry(job))
 
-    async def store(self, entries: list[Entry]) -> list[bool]:
-        """Enqueue jobs in one round trip; return of each whether it was taken."""
-        return [bool(one) for one in await self._script(*self._call(entries))]
+    async def _store(self, entries: list[Entry]) -> AsyncGenerator[list[bool | Exception], None]:
+        """Enqueue jobs; the server stores some of many while those before are told, and those after are written."""
+        new = all(entry.abort_id is None for entry in entries)
+        script = self._script_of_new if new else self._script
+        if len(entries) < 2 * _LEAST:
+            yield _taken(entries, await script(*self._call(entries, new=new)))
+            return
+        size = max(_LEAST, -(-len(entries) // _PARTS))
+        parts = [entries[i : i + size] for i in range(0, len(entries), size)]
+        async with aclosing(script.in_order(self._call(part, new=new) for part in parts)) as answers:
+            for part in parts:
+                yield _taken(part, await anext(answers))
 
     async def store_in_order(self, jobs: Sequence[SaqJob]) -> list[bool]:
         """Enqueue any number of jobs, in parts; return of each whether it was taken."""
         parts = (jobs[i : i + _PART] for i in range(0, len(jobs), _PART))
         calls = (self._call([self.entry(job) for job in part]) for part in parts)
         async with aclosing(self._script.in_order(calls)) as answers:
-            return [bool(one) async for answer in answers for one in answer]
+            taken: list[bool] = []
+            async for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+                taken += map(bool, answer)
+            return taken
 
-    def _call(self, entries: list[Entry]) -> tuple[list[str], list[Any]]:
+    def _call(self, entries: list[Entry], *, new: bool = False) -> tuple[list[str], list[Any]]:
         keys = list(self._keys)
         arguments: list[Any] = []
         for entry in entries:
-            keys += entry[:2]
+            keys.append(entry.job_id)
+            if not new:
+                keys.append(entry.abort_id or entry.job_id)  # under a key that is new there is nothing at all
             arguments += entry[2:]
         return keys, arguments
+
+
+def _taken(entries: list[Entry], answer: list[int] | Exception | None) -> list[bool | Exception]:
+    """Return what became of each: the script that checks none gives no answer."""
+    if answer is None:
+        return [True] * len(entries)
+    return [answer] * len(entries) if isinstance(answer, Exception) else [one == 1 for one in answer]
 
 
 class _Turn(NamedTuple):

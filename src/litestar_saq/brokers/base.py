@@ -8,21 +8,21 @@ from dataclasses import fields
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+from uuid import UUID
 
+from saq.job import Job as SaqJob
 from saq.job import Status
 from saq.queue.base import Queue, logger
 from saq.utils import now
 
 from litestar_saq._metadata import ON_LOSS, ON_LOSS_VALUES
-from litestar_saq.brokers._reading import read_job
+from litestar_saq.brokers._reading import check_fields, read_job
 from litestar_saq.brokers._sweeping import Sweeping
 from litestar_saq.exceptions import JobTooLargeError
-from litestar_saq.jobs import Job
+from litestar_saq.jobs import Job, make_key, mark_made
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from saq.job import Job as SaqJob
 
     from litestar_saq.typing import Redact
 
@@ -126,7 +126,7 @@ def check_meta(function: str, meta: Mapping[str, Any] | None) -> None:
     Raises:
         ValueError: where it does.
     """
-    if meta and (asked := meta.get(ON_LOSS, ON_LOSS_VALUES[0])) not in ON_LOSS_VALUES:
+    if isinstance(meta, dict) and (asked := meta.get(ON_LOSS, ON_LOSS_VALUES[0])) not in ON_LOSS_VALUES:
         accepted = " or ".join(map(repr, ON_LOSS_VALUES))
         raise ValueError(f"meta[{ON_LOSS!r}] = {asked!r} of a job of {function!r} is not accepted: {accepted}")
 
@@ -161,6 +161,7 @@ class QueueMixin(Sweeping):
             The job; None where one of its key is already waiting or running.
 
         Raises:
+            JobFieldError: where a field of it could not be read again.
             ValueError: where its metadata asks for an `on_worker_loss` that there is not.
         """
         if isinstance(job_or_func, str):
@@ -169,16 +170,34 @@ class QueueMixin(Sweeping):
             if kwargs:
                 given["kwargs"] = {**(given.get("kwargs") or {}), **kwargs}
             job_or_func, kwargs = Job(job_or_func, **given), {}
+            if "key" not in given:
+                mark_made(job_or_func)
+        elif not isinstance(job_or_func, SaqJob):
+            raise TypeError(f"a job or a function's name is enqueued, not {job_or_func!r}")
         check_meta(job_or_func.function, kwargs.get("meta", job_or_func.meta))
         return cast("Job | None", await super().enqueue(job_or_func, **kwargs))
+
+    def stored_of_new(self, job: SaqJob) -> dict[str, Any]:
+        """Return what is stored of a job that is enqueued, and give it the key by which it is.
+
+        Raises:
+            JobFieldError: where a field of it could not be read again.
+        """
+        key: Any = job.key
+        if key.__class__ is not str:
+            job.key = make_key() if key is None else str(key) if isinstance(key, (int, UUID)) else key
+        stored = job.to_dict()
+        check_fields(stored)
+        return stored
 
     def serialize_new(self, job: SaqJob) -> bytes | str:
         """Return what is stored of a job that is enqueued.
 
         Raises:
-            JobTooLargeError: where that is more than `max_job_bytes`.
+            JobFieldError: where a field of it could not be read again.
+            JobTooLargeError: where it is more than `max_job_bytes`.
         """
-        payload = self.serialize(job)
+        payload = self._dump(self.stored_of_new(job))
         size = len(payload)
         if self.max_job_bytes is not None and size * (4 if isinstance(payload, str) else 1) > self.max_job_bytes:
             size = len(payload.encode() if isinstance(payload, str) else payload)
@@ -221,6 +240,7 @@ class QueueMixin(Sweeping):
             raises, some may be enqueued: with keys of their own, calling it again enqueues the rest.
 
         Raises:
+            JobFieldError: where a field of a job could not be read again.
             ValueError: where a job belongs to another queue, or its metadata asks for an `on_worker_loss` that there
                 is not; none is enqueued then.
         """

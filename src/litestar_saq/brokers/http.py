@@ -37,6 +37,10 @@ class HttpQueue(QueueMixin, SaqHttpQueue):
     def __repr__(self) -> str:
         return f"{type(self).__name__}<{mask_dsn(self.url)}, name={self.name!r}>"
 
+    async def _enqueue(self, job: SaqJob) -> SaqJob | None:
+        self.stored_of_new(job)
+        return await super()._enqueue(job)
+
     async def iter_jobs(self, statuses: list[Status] | None = None, batch_size: int = 100) -> AsyncIterator[SaqJob]:
         """Yield the queue's jobs of these statuses (all by default)."""
         wanted = [status.value for status in statuses or list(Status)]

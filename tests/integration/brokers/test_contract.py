@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +16,7 @@ from saq.utils import now
 
 from litestar_saq import Job, Worker
 from litestar_saq.brokers import _sweeping, broker_of
-from litestar_saq.exceptions import JobTooLargeError
+from litestar_saq.exceptions import JobFieldError, JobTooLargeError
 
 StartWorker = Callable[..., Worker]
 
@@ -494,6 +496,64 @@ async def test_what_is_set_for_all_jobs_holds_where_a_job_says_nothing(queue: An
     assert (job.timeout, job.retries, job.ttl) == (77, 2, 3600)
     own = await queue.enqueue(Job("add", key=key + "own"))
     assert (own.timeout, own.retries) == (10, 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "accepted"),
+    [
+        ("timeout", "10", "int, float, None"),
+        ("retries", None, "int, float"),
+        ("scheduled", "soon", "int, float"),
+        ("scheduled", -5, "seconds since 1970, or 0 for at once"),
+        ("scheduled", 0.5, "seconds since 1970, or 0 for at once"),
+        ("scheduled", True, "seconds since 1970, or 0 for at once"),
+        ("scheduled", math.inf, "seconds since 1970, or 0 for at once"),
+        ("meta", "x", "dict, None"),
+        ("key", b"k", "str"),
+        ("kwargs", ["secret"], "dict, None"),
+    ],
+)
+async def test_a_job_that_could_not_be_read_again_is_its_own_caller_s_error(
+    queue: Any, key: str, field: str, value: Any, accepted: str
+) -> None:
+    bad = Job("add", **{"key": key + "bad", field: value})
+    outcomes = await asyncio.gather(
+        queue.enqueue("add", key=key + "before", a=1, b=1),
+        queue.enqueue("add", **({"key": key + "bad", field: value})),
+        queue.enqueue(bad),
+        queue.enqueue("add", key=key + "after", a=1, b=1),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in outcomes] == [Job, JobFieldError, JobFieldError, Job]
+    shown = "a list" if field == "kwargs" else "a str" if field == "meta" else repr(value)
+    assert str(outcomes[1]) == f"{field} = {shown} of a job of 'add' is not accepted: {accepted}"
+    with pytest.raises(JobFieldError):
+        await queue.enqueue_many([bad])
+    assert await queue.count("queued") == 2
+    assert await queue.count("incomplete") == 2
+
+
+async def test_a_function_is_enqueued_by_its_name(queue: Any) -> None:
+    with pytest.raises(TypeError, match="a job or a function's name is enqueued, not <function add"):
+        await queue.enqueue(add)
+
+
+async def test_a_key_may_be_a_number_a_uuid_or_left_to_be_made(queue: Any, run_worker: StartWorker) -> None:
+    run_worker(add)
+    number, identity = time.time_ns(), uuid.uuid4()
+    for given, expected in ((number, str(number)), (identity, str(identity))):
+        job = await queue.enqueue("add", key=given, a=1, b=2)
+        assert job.key == expected
+        assert (await finished(queue, expected)).result == 3
+    made = [await queue.enqueue("add", key=None, a=1, b=2) for _ in range(2)]
+    assert len({job.key for job in made}) == 2
+    assert (await finished(queue, made[0].key)).result == 3
+
+
+async def test_what_is_scheduled_for_zero_is_due_at_once(queue: Any, key: str, run_worker: StartWorker) -> None:
+    run_worker(add)
+    await queue.enqueue("add", key=key, scheduled=0.0, a=1, b=2)
+    assert (await finished(queue, key)).result == 3
 
 
 @LEASED

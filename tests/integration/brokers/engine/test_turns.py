@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from litestar.exceptions import SerializationException
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError
 from saq.job import Job as StockJob
 from saq.job import Status
 from saq.queue.redis import RedisQueue as StockQueue
@@ -40,6 +42,75 @@ async def test_many_jobs_wait_in_their_order(queue: RedisQueue) -> None:
     assert [job_id.decode() for job_id in ids] == [queue.job_id(key) for key in keys]
     # Of two connections' commands the later one may be done first.
     assert len(await queue.redis.client_list()) == connections
+
+
+async def test_many_of_one_turn_are_stored_in_parts_in_their_order(queue: RedisQueue) -> None:
+    # Those without a key are stored without a look at what there is.
+    for round_, given in enumerate((None, 7)):
+        await queue.redis.delete(queue.namespace("queued"))
+        await queue.redis.script_flush()
+        connections = len(await queue.redis.client_list())
+        before = await commands(queue)
+        keys = [{"key": f"{round_}-{n}"} if given and n % given == 0 else {} for n in range(300)]
+        jobs = await asyncio.gather(*(queue.enqueue("f", n=n, **key) for n, key in enumerate(keys)))
+        assert (await commands(queue))["eval"] - before.get("eval", 0) == 4
+        ids = await queue.redis.lrange(queue.namespace("queued"), 0, -1)
+        assert [job_id.decode() for job_id in ids] == [job.id if job else "" for job in jobs]
+        assert len(await queue.redis.client_list()) == connections
+        assert [one.kwargs["n"] async for one in queue.iter_jobs() if one.kwargs and one.key == jobs[299].key] == [299]
+
+
+async def test_a_key_is_taken_once_whatever_part_it_is_in(queue: RedisQueue) -> None:
+    assert await queue.enqueue("f", key="k150")
+    keys = ["twice" if n in {3, 290} else f"k{n}" for n in range(300)]
+    jobs = await asyncio.gather(*(queue.enqueue("f", key=key) for key in keys))
+    assert [n for n, job in enumerate(jobs) if job is None] == [150, 290]
+    assert await queue.count("queued") == 299
+
+
+async def test_a_key_that_a_hook_sets_is_taken_once(queue: RedisQueue) -> None:
+    async def name_it(job: Any) -> None:
+        job.key = "always the same"
+
+    queue.register_before_enqueue(name_it)
+    assert await queue.enqueue("f")
+    assert await queue.enqueue("f") is None
+    assert await queue.count("queued") == 1
+
+
+async def test_a_job_that_was_enqueued_is_taken_once(queue: RedisQueue) -> None:
+    job = await queue.enqueue("f")
+    assert job
+    assert await queue.enqueue(job) is None
+    assert await queue.count("queued") == 1
+
+
+async def test_a_part_that_the_server_refuses_is_the_error_of_its_own_callers(queue: RedisQueue) -> None:
+    await queue.enqueue("f")  # the scripts' place is taken
+    used = (await queue.redis.info("memory"))["used_memory"]
+    await queue.redis.config_set("maxmemory-policy", "noeviction")
+    await queue.redis.config_set("maxmemory", used + 5_000_000)
+    try:
+        large = "x" * 100_000
+        jobs = await asyncio.gather(*(queue.enqueue("f", large=large) for _ in range(100)), return_exceptions=True)
+    finally:
+        await queue.redis.config_set("maxmemory", 0)
+    assert [type(one) for one in jobs] == [Job] * 34 + [OutOfMemoryError] * 66
+    assert all(await asyncio.gather(*(queue.enqueue("f") for _ in range(100))))
+    assert await queue.count("queued") == await queue.count("incomplete") == 1 + 34 + 100
+
+
+async def test_parts_whose_connection_is_cut_are_the_errors_of_all_their_callers(queue: RedisQueue) -> None:
+    await queue.enqueue("f")
+    await queue.redis.client_pause(60_000, all=False)
+    enqueues = [asyncio.ensure_future(queue.enqueue("f")) for _ in range(100)]
+    while not (waiting := [one for one in await queue.redis.client_list() if one["cmd"] == "eval"]):
+        await asyncio.sleep(0.01)
+    await queue.redis.client_kill_filter(_id=waiting[0]["id"])
+    outcomes = await asyncio.wait_for(asyncio.gather(*enqueues, return_exceptions=True), 30)
+    await queue.redis.client_unpause()
+    assert {isinstance(one, RedisConnectionError) for one in outcomes} == {True}
+    assert all(await asyncio.gather(*(queue.enqueue("f") for _ in range(100))))
 
 
 async def test_of_many_jobs_one_that_cannot_be_written_harms_nobody_else_s(queue: RedisQueue) -> None:
