@@ -42,8 +42,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
 """What each field that is stored may be; SAQ's `Job` has them."""
 _TYPES |= {field.name: (object,) for field in fields(SaqJob) if field.name not in {*_TYPES, "queue"}}  # a newer SAQ's
 _STATUSES = tuple(status.value for status in Status)
-_EXACTLY: dict[str, set[type]] = {name: set(types) for name, types in _TYPES.items()} | {"queue": {str}}
-_EXACTLY["status"].add(Status)
+_USUALLY: dict[str, type] = {name: types[0] for name, types in _TYPES.items() if name != "scheduled"}
+_USUALLY |= {"status": Status, "queue": str}
+"""What needs no closer look."""
 
 
 def check_fields(stored: Mapping[str, Any]) -> None:
@@ -53,16 +54,17 @@ def check_fields(stored: Mapping[str, Any]) -> None:
         JobFieldError: where it can't.
     """
     for name, value in stored.items():
-        if value.__class__ not in _EXACTLY.get(name, ()):
-            _check_new(stored, name, value)
-    if (scheduled := stored.get("scheduled")) and (scheduled is True or not (scheduled >= 1 and isfinite(scheduled))):
-        raise _refused(stored, "scheduled", "seconds since 1970, or 0 for at once")
+        if value.__class__ is not _USUALLY.get(name):
+            _check_closely(stored, name, value)
 
 
-def _check_new(stored: Mapping[str, Any], name: str, value: object) -> None:
+def _check_closely(stored: Mapping[str, Any], name: str, value: Any) -> None:
     types = _TYPES.get(name, (object,))
-    if not isinstance(value, types) and not (float in types and isinstance(value, Real)):
+    accepted: Any = (*types, Real) if float in types else types
+    if not isinstance(value, accepted):
         raise _refused(stored, name, _names(types, nothing="None"))
+    if name == "scheduled" and (value is True or not (value >= 1 and isfinite(value))):
+        raise _refused(stored, name, "seconds since 1970, or 0 for at once")
 
 
 def _refused(stored: Mapping[str, Any], name: str, accepted: str) -> JobFieldError:
