@@ -20,7 +20,7 @@ FOLDER = "BENCH_BOARD"
 MARK_EVERY = 20
 """Each how many jobs the time is kept."""
 _MARKS = 100_000
-_LATENCIES = 100_000
+_LATENCIES = 1_000_000
 _WORD = 8
 _HEAD = 2
 """Words before the marks: how many jobs have begun, how many latencies there are."""

@@ -87,10 +87,10 @@ class Enqueues:
         self._batches: Batches[Entry, bool] = Batches(self._store, at_once=_AT_ONCE)
         self._prefix = queue.job_id("")
 
-    def entry(self, job: SaqJob) -> Entry:
+    def entry(self, job: SaqJob, *, new: bool = False) -> Entry:
         """Return what is stored of a job; what can't be written is the error of its own caller alone."""
         payload = self._queue.serialize_new(job)
-        abort_id = None if pop_made(job) else abort_id_of(job)
+        abort_id = None if new else abort_id_of(job)
         scheduled: float = job.scheduled or 0
         if scheduled.__class__ is not int:
             scheduled = float(scheduled)
@@ -98,7 +98,7 @@ class Enqueues:
 
     def put(self, job: SaqJob) -> asyncio.Future[bool]:
         """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""
-        return self._batches.put(self.entry(job))
+        return self._batches.put(self.entry(job, new=pop_made(job)))
 
     async def _store(self, entries: list[Entry]) -> AsyncGenerator[list[bool | Exception], None]:
         """Enqueue jobs; the server stores some of many while those before are told, and those after are written."""
