@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 __all__ = ("MOST", "Batches", "fail")
 
@@ -22,13 +21,16 @@ class Batches(Generic[T, R]):
     """Collects things, and sends those of one turn together.
 
     Args:
-        send: sends some; gives what became of each, in their order, and of as many at a time as it knows of at once.
+        send: sends some, and tells what became of them: in their order, as many at a time as it knows of at once.
             What is an error is raised where that one is waited for.
         at_once: how many batches are under way; what comes up then waits for one of them, and goes together.
     """
 
     def __init__(
-        self, send: Callable[[list[T]], AsyncGenerator[Sequence[R | Exception], None]], *, at_once: int
+        self,
+        send: Callable[[list[T], Callable[[Sequence[R | Exception]], None]], Awaitable[None]],
+        *,
+        at_once: int,
     ) -> None:
         self._send = send
         self._at_once = at_once
@@ -58,15 +60,17 @@ class Batches(Generic[T, R]):
 
     async def _flush(self, part: list[tuple[T, asyncio.Future[R]]]) -> None:
         waiting = iter([outcome for _, outcome in part])
+
+        def tell(outcomes: Sequence[R | Exception]) -> None:
+            for one in outcomes:
+                outcome = next(waiting)
+                if isinstance(one, Exception):
+                    fail([outcome], one)
+                elif not outcome.done():
+                    outcome.set_result(one)
+
         try:
-            async with aclosing(self._send([thing for thing, _ in part])) as answers:
-                async for outcomes in answers:
-                    for one in outcomes:
-                        outcome = next(waiting)
-                        if isinstance(one, Exception):
-                            fail([outcome], one)
-                        elif not outcome.done():
-                            outcome.set_result(one)
+            await self._send([thing for thing, _ in part], tell)
         except BaseException as error:  # noqa: BLE001 - it is those' who wait
             fail(list(waiting), error)
 

@@ -19,7 +19,7 @@ from litestar_saq.jobs import pop_expected
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
 
     from saq.job import Job as SaqJob
 
@@ -114,7 +114,7 @@ class Rows:
     def _bytes(self, job: SaqJob) -> bytes:
         return _to_bytes(self._queue.serialize(job))
 
-    async def _write(self, writes: list[Write]) -> AsyncGenerator[list[None], None]:
+    async def _write(self, writes: list[Write], tell: Callable[[list[None]], None]) -> None:
         # Of one that is written twice the last holds.
         last = {write.key: write for write in writes}
         async with self._connection() as connection, connection.transaction():
@@ -123,7 +123,7 @@ class Rows:
                 statement = SQL(statements.DELETE_MANY).format(jobs=self._queue.jobs_table)
                 values = {"keys": [write.key for write in deletes], "held": [write.held for write in deletes]}
                 await connection.execute(statement, values)
-        yield [None] * len(writes)
+        tell([None] * len(writes))
 
     async def write_now(self, connection: AsyncConnection[Any], writes: list[Write]) -> None:
         """Write rows in one statement of a transaction that there is."""
@@ -142,8 +142,8 @@ class Rows:
         }
         await connection.execute(SQL(statements.WRITE_MANY).format(jobs=self._queue.jobs_table), values)
 
-    async def _enqueue(self, rows: list[NewRow]) -> AsyncGenerator[list[bool], None]:
-        yield await self.enqueue_now(rows)
+    async def _enqueue(self, rows: list[NewRow], tell: Callable[[list[bool]], None]) -> None:
+        tell(await self.enqueue_now(rows))
 
     async def enqueue_now(self, rows: list[NewRow]) -> list[bool]:
         """Enqueue jobs in one statement."""

@@ -20,7 +20,7 @@ from litestar_saq.jobs import abort_id_of, pop_expected, pop_made
 from litestar_saq.telemetry import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from saq.job import Job as SaqJob
 
@@ -100,18 +100,18 @@ class Enqueues:
         """Enqueue a job with the others of this turn; return whether it was taken, once that is known."""
         return self._batches.put(self.entry(job, new=pop_made(job)))
 
-    async def _store(self, entries: list[Entry]) -> AsyncGenerator[list[bool | Exception], None]:
+    async def _store(self, entries: list[Entry], tell: Callable[[list[bool | Exception]], None]) -> None:
         """Enqueue jobs; the server stores some of many while those before are told, and those after are written."""
         new = all(entry.abort_id is None for entry in entries)
         script = self._script_of_new if new else self._script
         if len(entries) < 2 * _LEAST:
-            yield _taken(entries, await script(*self._call(entries, new=new)))
+            tell(_taken(entries, await script(*self._call(entries, new=new))))
             return
         size = max(_LEAST, -(-len(entries) // _PARTS))
         parts = [entries[i : i + size] for i in range(0, len(entries), size)]
         async with aclosing(script.in_order(self._call(part, new=new) for part in parts)) as answers:
             for part in parts:
-                yield _taken(part, await anext(answers))
+                tell(_taken(part, await anext(answers)))
 
     async def store_in_order(self, jobs: Sequence[SaqJob]) -> list[bool]:
         """Enqueue any number of jobs, in parts; return of each whether it was taken."""
