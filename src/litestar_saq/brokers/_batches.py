@@ -71,6 +71,7 @@ class Batches(Generic[T, R]):
 
         try:
             await self._send([thing for thing, _ in part], tell)
+            fail(list(waiting), RuntimeError("the broker did not tell what became of it"))
         except BaseException as error:  # noqa: BLE001 - it is those' who wait
             fail(list(waiting), error)
 

@@ -140,7 +140,11 @@ def _taken(entries: list[Entry], answer: list[int] | Exception | None) -> list[b
     """Return what became of each: the script that checks none gives no answer."""
     if answer is None:
         return [True] * len(entries)
-    return [answer] * len(entries) if isinstance(answer, Exception) else [one == 1 for one in answer]
+    return [answer] * len(entries) if isinstance(answer, Exception) else _each(entries, answer)
+
+
+def _each(entries: list[Entry], answer: list[int]) -> list[bool | Exception]:
+    return [one == 1 for _, one in zip(entries, answer, strict=True)]
 
 
 class _Turn(NamedTuple):

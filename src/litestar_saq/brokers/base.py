@@ -173,7 +173,7 @@ class QueueMixin(Sweeping):
             if "key" not in given:
                 mark_made(job_or_func)
         elif not isinstance(job_or_func, SaqJob):
-            raise TypeError(f"a job or a function's name is enqueued, not {job_or_func!r}")
+            raise TypeError(f"a job or a function's name is enqueued, not a {type(job_or_func).__name__}")
         check_meta(job_or_func.function, kwargs.get("meta", job_or_func.meta))
         return cast("Job | None", await super().enqueue(job_or_func, **kwargs))
 

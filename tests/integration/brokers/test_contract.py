@@ -534,8 +534,10 @@ async def test_a_job_that_could_not_be_read_again_is_its_own_caller_s_error(
 
 
 async def test_a_function_is_enqueued_by_its_name(queue: Any) -> None:
-    with pytest.raises(TypeError, match="a job or a function's name is enqueued, not <function add"):
+    with pytest.raises(TypeError, match="a job or a function's name is enqueued, not a function"):
         await queue.enqueue(add)
+    with pytest.raises(TypeError, match=r"not a dict$"):  # it may hold what is secret
+        await queue.enqueue({"card": "4111"})
 
 
 async def test_a_key_may_be_a_number_a_uuid_or_left_to_be_made(queue: Any, run_worker: StartWorker) -> None:

@@ -104,8 +104,9 @@ async def test_parts_whose_connection_is_cut_are_the_errors_of_all_their_callers
     await queue.enqueue("f")
     await queue.redis.client_pause(60_000, all=False)
     enqueues = [asyncio.ensure_future(queue.enqueue("f")) for _ in range(100)]
-    while not (waiting := [one for one in await queue.redis.client_list() if one["cmd"] == "eval"]):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(20):
+        while not (waiting := [one for one in await queue.redis.client_list() if one["cmd"] == "eval"]):
+            await asyncio.sleep(0.01)
     await queue.redis.client_kill_filter(_id=waiting[0]["id"])
     outcomes = await asyncio.wait_for(asyncio.gather(*enqueues, return_exceptions=True), 30)
     await queue.redis.client_unpause()
