@@ -107,6 +107,8 @@ class Worker(SaqWorker[Context]):
         """Those that ran here and whose outcome could not be written: they must not run again as if they had not."""
         self._upkeep: list[asyncio.Task[None]] = []
         self._stop_requested = False
+        self._starting = False
+        """Whether it begins, and SAQ's own event to end it by is not made yet."""
         self._hurried = asyncio.Event()
         self._background: asyncio.Task[None] | None = None
         context = cast("dict[str, Any]", self.context)
@@ -128,11 +130,16 @@ class Worker(SaqWorker[Context]):
     async def start(self) -> None:
         """Run until `stop` is called, the process is told to end, or a burst is over."""
         install_job_filter()
-        if not self._stop_requested:
-            with self._observer.counting(), self._taking():
-                async with self.alive(), self._leased():
-                    if not self._stop_requested:  # as it may be while the broker does not answer
-                        await super().start()
+        self._starting = True
+        try:
+            if not self._stop_requested:
+                with self._observer.counting(), self._taking():
+                    async with self.alive(), self._leased():
+                        self._starting = False
+                        if not self._stop_requested:  # as it may be while the broker does not answer
+                            await super().start()
+        finally:
+            self._starting = self._stop_requested = False
 
     @contextlib.contextmanager
     def _taking(self) -> Iterator[None]:
@@ -213,6 +220,7 @@ class Worker(SaqWorker[Context]):
     def start_in_background(self) -> None:
         """Run in the application's loop, which keeps its own handling of signals."""
         self.SIGNALS = []
+        self._starting = True
         self._background = asyncio.create_task(self._start_logged())
 
     async def _start_logged(self) -> None:
@@ -300,6 +308,7 @@ class Worker(SaqWorker[Context]):
 
     async def stop(self) -> None:
         """End: fetch no more, give running jobs the grace, then cancel them and put them back."""
+        self._stop_requested |= self._starting
         self.event.set()
         async with self._stop_lock:
             if self._stopped:

@@ -85,6 +85,27 @@ async def test_the_callers_arguments_are_not_changed(queue: Queue) -> None:
     assert given == {"a": 1}
 
 
+@pytest.mark.parametrize("started_s", [0, 0.001, 0.003, 0.01])
+async def test_a_worker_that_is_told_to_end_while_it_begins_ends(queue: Queue, started_s: float) -> None:
+    for turns in range(10):
+        worker = Worker(queue, [add])
+        worker.start_in_background()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if started_s:
+            await asyncio.sleep(started_s)
+        async with asyncio.timeout(10):
+            await worker.stop_in_background()
+
+
+async def test_a_worker_that_has_ended_can_be_started_again(queue: Queue) -> None:
+    worker = Worker(queue, [add])
+    for _ in range(2):
+        worker.start_in_background()
+        assert await queue.apply("add", a=1, b=2) == 3
+        await worker.stop_in_background()
+
+
 async def test_a_failure_is_kept_with_its_trace(queue: Queue, run_worker: StartWorker) -> None:
     run_worker(fail)
     with pytest.raises(JobError, match="on purpose"):
