@@ -187,12 +187,14 @@ class Dispatcher:
     def _look_again(self, *, came: int, asked: int) -> None:
         """Choose how the next jobs are found: asked for at once, a moment later, or waited for."""
         turns = self._queue.turns
+        # A slot that is free only after a hook, and so after the round trip in which its job's outcome is told.
+        apart_s = 0.0 if self._worker.after_process else _APART_S
         self._empty = 0 if came else self._empty + 1
         if came >= asked:
             at_hand = self._running + len(self._hand) - self._worker.concurrency
-            turns.apart_s = _APART_S if at_hand > self._hand.rate() * _APART_S * 2 else 0.0
+            turns.apart_s = apart_s if at_hand > self._hand.rate() * _APART_S * 2 else 0.0
         elif self._empty <= _LOOKS and self._hand.rate() >= _OFTEN:
-            turns.apart_s = _APART_S
+            turns.apart_s = apart_s
         else:
             turns.apart_s = 0.0
             self._more = False

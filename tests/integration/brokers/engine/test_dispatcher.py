@@ -34,6 +34,25 @@ async def test_jobs_are_taken_and_ended_in_few_round_trips(queue: RedisQueue) ->
     assert await queue.count("incomplete") == 0
 
 
+async def test_a_slot_that_waits_for_its_jobs_outcome_is_not_kept_waiting(queue: RedisQueue) -> None:
+    apart: set[float] = set()
+
+    async def no_op(_ctx: Any) -> None:
+        """Do nothing."""
+
+    async def look(_ctx: Any) -> None:
+        apart.add(queue.turns.apart_s)
+
+    await queue.enqueue_many(Job("no_op") for _ in range(JOBS))
+    worker = Worker(queue, [("no_op", no_op)], concurrency=10, after_process=[look])
+    worker.start_in_background()
+    while queue.complete < JOBS:
+        await asyncio.sleep(0.01)
+    await worker.stop_in_background()
+    # Its hook follows upon the outcome, which goes with the next round trip; that is at once.
+    assert apart == {0.0}
+
+
 async def test_never_more_jobs_run_than_there_are_slots(queue: RedisQueue) -> None:
     running = most = 0
 
