@@ -36,8 +36,9 @@ _PARENT_POLL_S = 0.5
 _REST_S = 2.0
 """How long what is left in the event loop, and in its threads, gets to end."""
 _TELL_EACH_S = 0.2
-_COLLECT_AFTER = 10_000
-"""New objects after which the collector looks for garbage in a ring; Python's 700 are those of ten jobs."""
+_COLLECT_AFTER = 20_000
+"""New objects after which the collector looks for garbage in a ring; Python's 700 are those of ten jobs, and spans that
+wait for their export are some ten thousand."""
 
 
 class WorkerFactory(Protocol):

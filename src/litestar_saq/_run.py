@@ -116,7 +116,7 @@ class JobRun:
                 self._span.annotate()
             else:
                 cast("Any", self._worker.queue).note(job, self._held, self._span.annotate)
-        self._bound = bind_job(job)
+        self._bound = bind_job(job, self._span.span if self._span else None)
         self._bound.__enter__()
 
     def _leave(self) -> None:

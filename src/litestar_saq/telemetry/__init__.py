@@ -126,7 +126,8 @@ def propagation(mode: Propagation) -> Iterator[None]:
 
 def begin_run(queue: Queue, job: Job, worker_id: str) -> Run | None:
     """Begin the span of a run where the queue has telemetry (`litestar_saq.telemetry.runs.begin_run`)."""
-    return None if telemetry_of(queue) is None else cast("Run | None", _runs().begin_run(queue, job, worker_id))
+    telemetry = telemetry_of(queue)
+    return None if telemetry is None else cast("Run | None", _runs().begin_run(telemetry, job, worker_id))
 
 
 @cache

@@ -53,6 +53,7 @@ AGAIN: Final = "saq-queued"
 MAX_BAGGAGE_BYTES: Final = 8192
 _BAGGAGE: Final = "baggage"
 _W3C: Final = TraceContextTextMapPropagator()
+_NOTHING: Final[tuple[Context, SpanContext | None]] = (Context(), None)
 _TRACEPARENT: Final = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 
@@ -67,14 +68,19 @@ def carrier_in(meta: Mapping[str, Any] | None) -> dict[str, str]:
     return {name: meta[name] for name in ("traceparent", "tracestate", _BAGGAGE) if isinstance(meta.get(name), str)}
 
 
-def extract(carrier: dict[str, str], *, with_baggage: bool = True) -> Context:
-    """Return the context that a carrier holds, and nothing of the current one."""
+def extract(carrier: dict[str, str], *, with_baggage: bool = True) -> tuple[Context, SpanContext | None]:
+    """Return the context that a carrier holds, and nothing of the current one, with its span where it has one."""
     if not carrier:
-        return Context()
+        return _NOTHING
     if "tracestate" not in carrier and _BAGGAGE not in carrier and _is_default(propagate.get_global_textmap()):
         return _of_parent(carrier.get("traceparent", ""))
     context = propagate.extract(carrier, context=Context())
-    return context if with_baggage else baggage.clear(context)
+    return _with_span(context if with_baggage else baggage.clear(context))
+
+
+def _with_span(context: Context) -> tuple[Context, SpanContext | None]:
+    found = trace.get_current_span(context).get_span_context()
+    return context, found if found.is_valid else None
 
 
 @lru_cache(maxsize=4)
@@ -85,22 +91,21 @@ def _is_default(textmap: object) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _of_parent(header: str) -> Context:
-    """Return the context of a `traceparent` alone, in less time than the propagators take; jobs of a call share it."""
+def _of_parent(header: str) -> tuple[Context, SpanContext | None]:
+    """Return what a `traceparent` alone tells, in less time than the propagators take; jobs of a call share it."""
     found = _TRACEPARENT.fullmatch(header)
     if found is None:
-        return _W3C.extract({"traceparent": header}, Context())
+        return _with_span(_W3C.extract({"traceparent": header}, Context()))
     trace_id, span_id, flags = found.groups()
     span_context = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
     if not span_context.is_valid:
-        return Context()
-    return trace.set_span_in_context(trace.NonRecordingSpan(span_context), Context())
+        return _NOTHING
+    return trace.set_span_in_context(trace.NonRecordingSpan(span_context), _NOTHING[0]), span_context
 
 
 def span_context_in(meta: Mapping[str, Any] | None) -> SpanContext | None:
     """Return the span that enqueued the job; None where none is told."""
-    found = trace.get_current_span(extract(carrier_in(meta))).get_span_context()
-    return found if found.is_valid else None
+    return extract(carrier_in(meta))[1]
 
 
 def is_kept(meta: Mapping[str, Any] | None, job: Job | None) -> bool:
@@ -120,8 +125,7 @@ def previous_in(carrier: Mapping[str, str]) -> SpanContext | None:
     header = carrier.get(PREVIOUS)
     if not header:
         return None
-    found = trace.get_current_span(_W3C.extract({"traceparent": header}, Context())).get_span_context()
-    return found if found.is_valid else None
+    return _with_span(_W3C.extract({"traceparent": header}, Context()))[1]
 
 
 def entry(job: Job, name: str) -> str | None:

@@ -11,11 +11,11 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from saq.queue.base import Queue
 from saq.worker import Worker
 
+from litestar_saq.telemetry import begin_run
 from litestar_saq.telemetry._state import in_cron
 from litestar_saq.telemetry.attachment import detach_telemetry, telemetry_of
 from litestar_saq.telemetry.job_telemetry import JobTelemetry
 from litestar_saq.telemetry.options import OtelOptions
-from litestar_saq.telemetry.runs import begin_run
 from litestar_saq.telemetry.suppression import upkeep
 from litestar_saq.telemetry.wrappers import unwrap
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING or STRUCTLOG_INSTALLED:
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from opentelemetry.trace import Span
     from saq.job import Job
 
 __all__ = ("JobContextFilter", "add_job_context", "bind_job", "install_job_filter", "job_fields", "span_fields")
@@ -34,11 +35,15 @@ def job_fields(job: Job) -> dict[str, Any]:
     return {"job_key": job.key, "function": job.function, "queue": queue, "attempt": job.attempts}
 
 
-def span_fields() -> dict[str, Any]:
-    """Return the current span's `trace_id` and `span_id` in hex and its `trace_flags`; nothing where there is none."""
+def span_fields(span: Span | None = None) -> dict[str, Any]:
+    """Return a span's `trace_id` and `span_id` in hex and its `trace_flags`; nothing where there is none.
+
+    Args:
+        span: by default the current one.
+    """
     if not OPENTELEMETRY_INSTALLED:
         return {}
-    context = get_current_span().get_span_context()
+    context = (span or get_current_span()).get_span_context()
     if not context.is_valid:
         return {}
     return {
@@ -95,18 +100,23 @@ def install_job_filter() -> None:
 
 
 class bind_job:  # noqa: N801 - used as a function would be; a generator's context manager takes twice the time
-    """Bind a job to what is logged inside, in this task and in the threads and tasks that it starts."""
+    """Bind a job to what is logged inside, in this task and in the threads and tasks that it starts.
 
-    __slots__ = ("_job", "_token", "_tokens")
+    Args:
+        job: the job.
+        span: the current span, where it is known.
+    """
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    __slots__ = ("_job", "_span", "_token", "_tokens")
+
+    def __init__(self, job: Job, span: Span | None = None) -> None:
+        self._job, self._span = job, span
 
     def __enter__(self) -> None:
         fields = job_fields(self._job)
         self._token = _bound.set(fields)
         if STRUCTLOG_INSTALLED:
-            self._tokens = bind_contextvars(**fields, **span_fields())
+            self._tokens = bind_contextvars(**fields, **span_fields(self._span))
 
     def __exit__(self, *_: object) -> None:
         if STRUCTLOG_INSTALLED:

@@ -48,6 +48,7 @@ class QueueTelemetry:
         self.options = owner.options
         self._measured: dict[tuple[str, str | None, str | None], dict[str, Any]] = {}
         self._spanned: dict[tuple[str, str | None], dict[str, Any]] = {}
+        self._processed: dict[str, dict[str, Any]] = {}
         self._counted: dict[tuple[str, str], dict[str, Any]] = {}
         self._functions: set[str] = set()
 
@@ -113,6 +114,16 @@ class QueueTelemetry:
         if found is None:
             found = {**self.measured(operation, kind), semconv.BROKER: self.broker_name}
             self._spanned[operation, kind] = found
+        return found
+
+    def processed(self, worker_id: str) -> Mapping[str, Any]:
+        """Return the attributes that the spans of a worker's runs begin with."""
+        found = self._processed.get(worker_id)
+        if found is None:
+            found = self._processed[worker_id] = {
+                **self.spanned("process", "process"),
+                semconv.CLIENT_ID: worker_id,
+            }
         return found
 
     @harmless

@@ -13,7 +13,6 @@ from saq.job import Status
 
 from litestar_saq.telemetry import carrier, semconv
 from litestar_saq.telemetry._state import current_run, harmless
-from litestar_saq.telemetry.attachment import telemetry_of
 from litestar_saq.telemetry.metrics import CONSUMED
 from litestar_saq.telemetry.options import PROPAGATIONS
 from litestar_saq.telemetry.queue_telemetry import fail
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from saq.job import Job
-    from saq.queue.base import Queue
 
     from litestar_saq.telemetry.metrics import JobMetrics
     from litestar_saq.telemetry.queue_telemetry import QueueTelemetry
@@ -33,15 +31,14 @@ _TO_PARENT = {semconv.REFERENCE_TYPE: semconv.CHILD_OF}
 
 
 @harmless
-def begin_run(queue: Queue, job: Job, worker_id: str) -> Run | None:
+def begin_run(telemetry: QueueTelemetry, job: Job, worker_id: str) -> Run | None:
     """Begin the span of a run, in the task that runs the job.
 
     Returns:
-        The run; None where the queue has no telemetry, or the job's run has begun already.
+        The run; None where the job's run has begun already.
     """
-    telemetry = telemetry_of(queue)
     running = current_run.get()
-    if telemetry is None or (running is not None and running.job is job):
+    if running is not None and running.job is job:
         return None
     return Run(telemetry, job, worker_id)
 
@@ -65,14 +62,13 @@ class Run:
         telemetry, job = self._telemetry, self.job
         options = telemetry.options
         carried = carrier.carrier_in(job.meta)
-        created = carrier.extract(carried, with_baggage=options.propagate_baggage)
-        creation = trace.get_current_span(created).get_span_context()
+        created, creation = carrier.extract(carried, with_baggage=options.propagate_baggage)
         if options.max_parent_delay_s is None and carrier.ASKED not in carried and isinstance(options.propagation, str):
             relation: str = options.propagation
         else:
             relation = self._relation(carried) or "parent"
         links: list[Link] = []
-        if creation.is_valid and relation != "none":
+        if creation is not None and relation != "none":
             links.append(Link(creation, _TO_PARENT if relation == "parent" else None))
         if previous := carrier.previous_in(carried):
             links.append(Link(previous))
@@ -113,9 +109,8 @@ class Run:
     def _attributes(self, carried: Mapping[str, str]) -> dict[str, Any]:
         job = self.job
         attributes: dict[str, Any] = {
-            **self._telemetry.spanned("process", "process"),
+            **self._telemetry.processed(self._worker_id),
             semconv.MESSAGE_ID: job.key,
-            semconv.CLIENT_ID: self._worker_id,
             semconv.FUNCTION: job.function,
             semconv.ATTEMPT: job.attempts,
             semconv.RETRIES: job.retries,
@@ -139,19 +134,19 @@ class Run:
         """End the span by the job's outcome: an exception is an error; an abort or a shutdown is none."""
         try:
             self._tell_outcome(error)
+        finally:
             if self._telemetry.owner.metrics is not None:
                 self._measure(self._telemetry.owner.metrics, error)
-        finally:
+            # Also where the context is gone with the run: each would hold the other, for the collector to find.
             current_run.reset(self._mark)
             otel_context.detach(self._token)
             self.span.end()
 
-    @harmless
     def _tell_outcome(self, error: BaseException | None) -> None:
         span, job = self.span, self.job
         if not span.is_recording():
             return
-        span.set_attribute(semconv.STATUS, job.status.value)
+        span.set_attribute(semconv.STATUS, str.__str__(job.status))
         if error is not None:
             fail(span, error)
             if job.status is Status.QUEUED:
@@ -162,7 +157,8 @@ class Run:
             span.add_event("saq.job.aborted")
         elif job.status is Status.QUEUED:
             span.add_event("saq.job.cancelled")
-        if job.status in {Status.COMPLETE, Status.FAILED} and not self._telemetry.options.settle_spans:
+        settled = job.status is Status.COMPLETE or job.status is Status.FAILED
+        if settled and not self._telemetry.options.settle_spans:
             span.add_event("saq.job.finished")
 
     @harmless

@@ -52,11 +52,11 @@ def unwrap(queue: Queue) -> None:
 
 def _bind(queue: Queue, plain: Callable[..., Awaitable[Any]], wrapper: Callable[..., Awaitable[Any]]) -> Any:
     @wraps(plain)
-    async def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Awaitable[Any]:  # no coroutine: each one costs its time, in each job too
         telemetry = telemetry_of(queue)
         if telemetry is None:
-            return await plain(*args, **kwargs)
-        return await wrapper(telemetry, plain, *args, **kwargs)
+            return plain(*args, **kwargs)
+        return wrapper(telemetry, plain, *args, **kwargs)
 
     return call
 
@@ -219,15 +219,19 @@ def _note_retry(job: Job, *, swept: bool) -> None:
     carrier.annotate(job, {carrier.TRIGGER: "sweep" if swept else "retry"})
 
 
-async def _finish(telemetry: QueueTelemetry, plain: Any, job: Job, status: Status, **kwargs: Any) -> None:
+def _finish(telemetry: QueueTelemetry, plain: Any, job: Job, status: Status, **kwargs: Any) -> Awaitable[None]:
+    if status is Status.COMPLETE and telemetry.settles_unseen:
+        unseen: Awaitable[None] = plain(job, status, **kwargs)
+        return unseen
+    return _finish_seen(telemetry, plain, job, status, **kwargs)
+
+
+async def _finish_seen(telemetry: QueueTelemetry, plain: Any, job: Job, status: Status, **kwargs: Any) -> None:
     if (jobs := swept_jobs.get()) is not None and kwargs.get("error") == telemetry.queue.swept_error_message:
         jobs.append(sweeps.as_found(job))
         telemetry.count_outcome(job.function, "swept", semconv.SWEPT)
     if status is not Status.COMPLETE:
         _annotate_run(job)
-    elif telemetry.settles_unseen:
-        await plain(job, status, **kwargs)
-        return
     await _settle(telemetry, "finish", job, lambda: plain(job, status, **kwargs))
 
 
