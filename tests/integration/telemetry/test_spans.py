@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable
 from typing import Any
@@ -113,6 +114,11 @@ async def test_metadata_that_many_jobs_share_is_not_changed(queue: Queue, run_wo
     assert meta == {"mine": 1}
     producers, consumers = told.named("enqueue"), told.named("process")
     assert {linked(consumer)[0] for consumer in consumers} == {span_id(producer) for producer in producers}
+
+
+@pytest.mark.parametrize("name", ["enqueue", "apply", "map", "abort", "retry", "update", "sweep", "connect"])
+async def test_what_a_program_may_patch_is_a_coroutine_function_still(queue: Queue, name: str) -> None:
+    assert inspect.iscoroutinefunction(getattr(queue, name))
 
 
 async def test_the_span_is_current_in_the_job_and_in_what_it_enqueues(
