@@ -18,9 +18,9 @@ __all__ = ("Hand",)
 LONGEST_S = 0.1
 """How long a job lies at hand at most; then it goes back, for whoever has a slot."""
 _AHEAD_S = 0.01
+"""The jobs that end in this time are worth having at hand."""
 _MOST = 200
 """How many there are at most."""
-"""The jobs that end in this time are worth having at hand."""
 _QUICK_S = 0.05
 """Jobs that take longer are not: to them a round trip is little, and other workers would wait for them."""
 _WINDOW_S = 0.01

@@ -44,8 +44,17 @@ def build_workers_group() -> Group:
 
 
 @command(name="run")
-@option("--workers", type=IntRange(min=1), default=None, help="Worker processes for each queue. [default: 1]")
-@option("--queues", multiple=True, help="Queues to run; repeat it or separate them by commas. [default: all]")
+@option(
+    "--workers",
+    type=IntRange(min=1),
+    default=None,
+    help="Worker processes for each queue. [default: SAQConfig.worker_processes]",
+)
+@option(
+    "--queues",
+    multiple=True,
+    help="Queues to run; repeat it or separate them by commas. [default: all with a process of their own]",
+)
 @option(
     "--stop-within",
     type=FloatRange(min=0, min_open=True),

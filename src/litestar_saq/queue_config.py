@@ -38,8 +38,9 @@ class QueueConfig:
     """
 
     dsn: str | None = None
-    """Where the broker is: `redis://`, `rediss://`, `unix://`, `redis+sentinel://host,host/service`, `postgresql://`,
-    `http://`, `https://` or `embedded://[folder]`. Either this or `broker_instance`."""
+    """Where the broker is: `redis://`, `rediss://`, `unix://`, `redis+sentinel://host,host/service`,
+    `redis+cluster://host,host` (a `name` with a part in braces), both as `rediss+…` too, `postgresql://`, `http://`,
+    `https://` or `embedded://[folder]`. Either this or `broker_instance`."""
     broker_instance: Any = None
     """A `redis.asyncio.Redis`, a `psycopg_pool.AsyncConnectionPool`, or a queue of SAQ's, instead of `dsn`."""
     id: str | None = None
@@ -91,7 +92,7 @@ class QueueConfig:
     """What is set of a job that is enqueued by its function's name, where that is not said: `timeout` (SAQ: 10 s),
     `heartbeat`, `retries` (1), `ttl` (600 s), `retry_delay`, `retry_backoff`."""
     max_job_bytes: int = 16 * 1024 * 1024
-    """How many bytes a job may take that is enqueued."""
+    """How many bytes a job may take that is enqueued; not of a queue of a class of your own."""
     redact: Redact = False
     """What the page does not show of jobs: True hides arguments, result, error and metadata; names hide what is under
     them in these, however deep; a function takes a mapping of the four and returns what is shown of them. Logs, spans

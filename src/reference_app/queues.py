@@ -22,7 +22,7 @@ def queue_options(settings: Settings) -> dict[str, Any]:
         "dsn": settings.broker_url.get_secret_value(),
         "broker_instance_options": {"socket_connect_timeout": 5},
         "shutdown_grace_period_s": settings.shutdown_grace_s,
-        # What a worker that was killed held is found soon after its heartbeat is overdue.
+        # What a killed worker held is back once its lease is over; this finds what hangs, with no heartbeat any more.
         "timers": {"sweep": 5},
     }
 

@@ -18,7 +18,7 @@ TIMEOUT_S = 300
 
 _OPTIONS: dict[str, Any] = {
     "timeout": TIMEOUT_S,
-    # Every job is a monitored one: what a dead worker held is swept after this long.
+    # Every job is a monitored one: where a worker lives, and a job gives no sign for so long, the job is swept.
     "heartbeat": 15,
     "retries": 3,
     "retry_delay": 0.5,

@@ -38,7 +38,7 @@ class HttpQueue(QueueMixin, SaqHttpQueue):
         return f"{type(self).__name__}<{mask_dsn(self.url)}, name={self.name!r}>"
 
     async def _enqueue(self, job: SaqJob) -> SaqJob | None:
-        self.stored_of_new(job)
+        self.serialize_new(job)  # which refuses what can't be run, or is too large
         return await super()._enqueue(job)
 
     async def iter_jobs(self, statuses: list[Status] | None = None, batch_size: int = 100) -> AsyncIterator[SaqJob]:

@@ -18,7 +18,7 @@ class RedisQueueOptions(TypedDict, total=False):
     """Options of a queue on Redis, as SAQ's `RedisQueue` takes them."""
 
     max_concurrent_ops: int
-    """How many of `enqueue`, `job` and `abort` run at once (default 20)."""
+    """How many of `job` and `abort` run at once (default 20); what is enqueued goes in batches, without a limit."""
     swept_error_message: str
     """The error of a job that was swept (default "swept")."""
 

@@ -32,7 +32,8 @@ class OtelOptions:
     propagation: Propagation | Callable[[Job], Propagation] = "parent"
     """`parent`: a run's span is a child of its enqueue's, and carries a link to it, so that a request and all that
     it caused are one trace. `link`: a trace of its own with a link. `none`: neither. A function decides for each job,
-    in the worker. `litestar_saq.telemetry.propagation` overrides it where a job is enqueued. Baggage passes in each."""
+    in the worker. `litestar_saq.telemetry.propagation` overrides it where a job is enqueued. Baggage passes in each,
+    but where `propagation("none")` enqueues."""
     max_parent_delay_s: float | None = None
     """A job that waited for more seconds than these starts a trace of its own, with a link. None: never."""
     propagate_baggage: bool = True
@@ -42,7 +43,8 @@ class OtelOptions:
     create_spans: bool = True
     """Whether `enqueue_many` makes a span of each job (of up to 100); else one span stands for all."""
     receive_spans: bool = False
-    """Whether fetching a job has a span, a trace of its own."""
+    """Whether fetching a job has a span, a trace of its own. On Redis, where a worker fetches many at once, it has no
+    length, and stands where the job begins."""
     settle_spans: bool = False
     """Whether writing a job's outcome has a span; else it is an event of the run's span."""
     metrics: bool = True

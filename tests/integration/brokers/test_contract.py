@@ -579,7 +579,7 @@ async def test_what_is_scheduled_for_zero_is_due_at_once(queue: Any, key: str, r
     assert (await finished(queue, key)).result == 3
 
 
-@LEASED
+@pytest.mark.parametrize("broker", ["redis", "postgres", "http"], indirect=True)
 async def test_a_job_that_is_too_large_is_refused_and_nothing_is_stored(queue: Any, key: str) -> None:
     queue.max_job_bytes = 1000
     assert await queue.enqueue("add", key=key, a="x" * 500)

@@ -130,7 +130,7 @@ async def test_a_broker_that_is_down_is_reported_and_tried_again(run: Run) -> No
 
 
 @pytest.mark.parametrize("queues", ["a", "ab"])
-@pytest.mark.parametrize(("asked", "collects_after"), [(700, 10_000), (50_000, 50_000), (0, 0)])
+@pytest.mark.parametrize(("asked", "collects_after"), [(700, 20_000), (50_000, 50_000), (0, 0)])
 async def test_a_worker_process_is_made_for_many_jobs(run: Run, queues: str, asked: int, collects_after: int) -> None:
     run.workers("--queues", ",".join(map(run.queue_name, queues)), COLLECTS_AFTER=asked, METHOD="spawn")
     job = await run.ended(await run.enqueue("surroundings"))
