@@ -129,7 +129,11 @@ class Lease:
             if time.monotonic() > deadline:
                 if not is_known:
                     return True
-                logger.warning("Another worker has the id %r too: their jobs are as safe as SAQ's", self._worker_id)
+                logger.warning(
+                    "Another worker has the id %r too: this one has no lease, and when that one dies, the jobs of both "
+                    "are taken for its own and run again. Give each worker an id of its own, or none",
+                    self._worker_id,
+                )
                 return False
             await pause(_LOOK_S, ending)
         return False
