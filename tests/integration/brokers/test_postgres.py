@@ -274,3 +274,38 @@ async def test_a_job_of_sqlalchemy_s_transaction_is_there_if_it_commits(
     assert done.is_set()
     await worker.stop_in_background()
     await engine.dispose()
+
+
+async def test_a_job_that_a_dead_worker_had_only_taken_counts_as_an_attempt(
+    make_queue: MakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = await make_queue()
+    monkeypatch.setattr(queue.leases, "lease_s", 0.2)
+    await queue.leases.hold("dead")
+    queue.takers.append("dead")
+    await queue.enqueue("f")
+    [taken] = await take(queue, 1)
+    assert (taken.attempts, taken.worker_id) == (1, "dead")
+    async with asyncio.timeout(20):
+        while not (await queue.leases.workers())[1]:
+            await asyncio.sleep(0.02)
+    assert len(await queue.recover()) == 1
+    job = await queue.job(taken.key)
+    assert (job.status, job.attempts) == (Status.QUEUED, 1)
+
+
+async def test_a_job_that_one_of_several_workers_of_a_queue_object_has_taken_is_swept_when_it_is_overdue(
+    make_queue: MakeQueue,
+) -> None:
+    queue = await make_queue()
+    queue.takers.extend(["a", "b"])
+    await queue.enqueue("f", timeout=60, retries=2)
+    [taken] = await take(queue, 1)
+    assert (taken.status, taken.worker_id) == (Status.ACTIVE, None)
+    assert await queue.sweep(lock=1, abort=0.01) == []
+    taken.started -= 120_000
+    await taken.update(status=Status.ACTIVE)
+    async with asyncio.timeout(20):
+        while not (swept := await queue.sweep(lock=1, abort=0.01)):
+            await asyncio.sleep(0.1)
+    assert len(swept) == 1

@@ -110,6 +110,19 @@ async def test_an_abort_whose_worker_is_dead_is_ended(queue: RedisQueue, monkeyp
     assert not await queue.redis.exists(queue.namespace("aborting"))
 
 
+async def test_an_abort_whose_worker_is_dead_is_ended_with_its_lease_where_other_jobs_run(queue: RedisQueue) -> None:
+    await take_as(queue, "living", "other")
+    await take_as(queue, "w", "k")
+    job = await queue.job("k")
+    assert job
+    await job.abort("enough")
+    assert await recover(queue) == []
+    assert (await stored(queue, "k"))["status"] == "aborting"
+    await let_lapse(queue, "w")
+    await recover(queue)
+    assert [(await stored(queue, key))["status"] for key in ("k", "other")] == ["aborted", "active"]
+
+
 async def test_an_abort_of_a_killed_worker_is_ended_by_its_successor(queue: RedisQueue) -> None:
     await take_as(queue, "w", "k")
     # What a caller holds may be as old as its enqueue.
@@ -276,17 +289,42 @@ async def test_a_worker_with_the_id_of_a_killed_one_takes_its_jobs_first(
     await worker.stop_in_background()
 
 
-async def test_two_workers_of_one_id_go_without_a_lease(
-    queue: RedisQueue, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_a_worker_that_comes_alone_after_a_killed_one_has_its_jobs(
+    queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(queue.leases, "lease_s", 1.0)
+    await take_as(queue, "w", "k", timeout=0)
+    worker = Worker(queue, [("f", nothing)])
+    worker.start_in_background()
+    job = await queue.job("k")
+    assert job
+    await job.refresh(until_complete=20)
+    assert (job.status, job.attempts) == (Status.COMPLETE, 2)
+    await worker.stop_in_background()
+
+
+async def test_of_two_workers_of_one_id_the_later_has_no_lease(
+    queue: RedisQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def f(_ctx: Any) -> None:
+        begun.set()
+        await may_end.wait()
+
     await queue.leases.hold("w")
     monkeypatch.setattr(queue.leases, "lease_s", 0.2)
-    worker = Worker(queue, [("f", nothing)], id="w")
+    worker = Worker(queue, [("f", f)], id="w")
     worker.start_in_background()
-    assert await queue.apply("f", timeout=20) is None
+    await queue.enqueue("f", key="k")
+    await asyncio.wait_for(begun.wait(), 20)
     assert "Another worker has the id 'w' too" in caplog.text
-    await worker.stop_in_background()
     assert (await queue.leases.workers())[0] == {"w"}
+    # What the first one's death does to the later one's jobs.
+    await let_lapse(queue, "w")
+    assert await recover(queue) == [queue.job_id("k")]
+    may_end.set()
+    await worker.stop_in_background()
 
 
 async def test_an_outage_that_is_longer_than_a_lease_makes_nobody_a_dead_worker(queue: RedisQueue, url: str) -> None:
