@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 
     from demo.receiver import OtlpReceiver
 
@@ -147,6 +147,34 @@ def test_what_a_file_says_is_text_and_nothing_else(page: Page) -> None:
     expect(page.get_by_text("<i>file</i>.csv")).to_be_visible()
     assert cells(page, "<b>n</b>")[4] == "<img src=x onerror=alert(1)>"
     assert cells(page, "x")[4] == "18446744073709551615"
+
+
+def test_a_file_that_is_chosen_at_once_keeps_its_name_and_gets_its_trace(page: Page) -> None:
+    waiting: list[Route] = []
+    page.route("**/page/settings.json", lambda route: waiting.append(route))  # noqa: PLW0108 (it sets attributes on it)
+    page.reload()
+
+    upload(page, "a,b\n1,2\n", "early.csv")
+    expect(page.get_by_role("status")).to_have_text("Complete, 100 %")
+    with page.expect_response("**/page/settings.json"):
+        waiting[0].continue_()
+
+    expect(page.get_by_role("link", name="Its trace")).to_be_visible()
+    expect(page.get_by_text("early.csv")).to_be_visible()
+
+
+def test_a_file_takes_the_place_of_the_one_before_it(page: Page) -> None:
+    waiting: list[Route] = []
+    page.route("**/reports/*", lambda route: route.continue_() if waiting else waiting.append(route))
+    with page.expect_request("**/reports/*"):
+        upload(page, "a,b,c\n1,2,3\n", "first.csv")
+
+    with page.expect_event("requestfailed") as given_up:
+        upload(page, "a,b\n1,2\n", "second.csv")
+
+    assert given_up.value == waiting[0].request
+    expect(page.get_by_role("heading", name="1 row, 2 columns")).to_be_visible()
+    expect(page.get_by_text("second.csv")).to_be_visible()
 
 
 def test_a_report_has_an_address_of_its_own(page: Page) -> None:

@@ -2,7 +2,7 @@ const element = (id) => document.getElementById(id);
 const SHOWN = 80;
 const STATUS = { queued: "Waiting for a worker", running: "Being analysed", complete: "Complete", failed: "Failed" };
 let settings = { trace_url: null, max_upload_bytes: Infinity };
-let events = null;
+let shown = null;  // the AbortController of the one report that the page shows
 
 // Integers of 64 bits are more than a JavaScript number can hold: where they are, they are kept as they are written.
 function parse(text) {
@@ -42,24 +42,37 @@ function showProgress({ status, progress }) {
   element("status").textContent = `${STATUS[status] ?? status}, ${Math.floor(progress * 100)} %`;
 }
 
-function showLinks(id, traceId) {
-  element("self").href = `#${id}`;
+async function showLinks(id, traceId, signal) {
   const trace = element("trace");
-  trace.hidden = !(settings.trace_url && traceId);
-  if (!trace.hidden) trace.href = settings.trace_url.replaceAll("{trace_id}", traceId);
+  element("self").href = `#${id}`;
+  element("links").hidden = false;
+  trace.hidden = true;
+  await settled;
+  if (signal.aborted || !settings.trace_url || !traceId) return;
+  trace.href = settings.trace_url.replaceAll("{trace_id}", traceId);
+  trace.hidden = false;
 }
 
+// What was shown before is given up: its signal ends what is still asked for, so that no late answer shows itself.
 function begin(name) {
-  events?.close();
+  shown?.abort();
+  shown = new AbortController();
   showError("");
   element("report").hidden = true;
   element("work").hidden = false;
   element("name").textContent = name;
   showProgress({ status: "queued", progress: 0 });
+  return shown.signal;
+}
+
+function fail(error, signal) {
+  if (signal.aborted) return;
+  element("work").hidden = true;
+  showError(error instanceof TypeError ? "The server can't be reached." : error.message);
 }
 
 async function upload(file) {
-  begin(file.name);
+  const signal = begin(file.name);
   history.replaceState(null, "", location.pathname);
   element("links").hidden = true;
   element("status").textContent = "Being sent";
@@ -69,38 +82,36 @@ async function upload(file) {
     }
     const body = new FormData();
     body.append("file", file);
-    const answer = await fetch("/reports", { method: "POST", body });
+    const answer = await fetch("/reports", { method: "POST", body, signal });
     if (!answer.ok) throw new Error(await sentenceOf(answer));
     const { id } = await answer.json();
     history.replaceState(null, "", `#${id}`);
-    await follow(id);
+    await follow(id, signal);
   } catch (error) {
-    element("work").hidden = true;
-    showError(error instanceof TypeError ? "The server can't be reached." : error.message);
+    fail(error, signal);
   }
 }
 
-async function fetchReport(id) {
-  const answer = await fetch(`/reports/${encodeURIComponent(id)}`);
+async function fetchReport(id, signal) {
+  const answer = await fetch(`/reports/${encodeURIComponent(id)}`, { signal });
   if (!answer.ok) throw new Error(await sentenceOf(answer));
   return parse(await answer.text());
 }
 
-async function follow(id) {
-  const report = await fetchReport(id);
-  element("links").hidden = false;
-  showLinks(id, report.trace_id);
+async function follow(id, signal) {
+  const report = await fetchReport(id, signal);
+  showLinks(id, report.trace_id, signal);
   show(report);
   if (report.status === "complete" || report.status === "failed") return;
-  const source = events = new EventSource(`/reports/${encodeURIComponent(id)}/events`);
+  const source = new EventSource(`/reports/${encodeURIComponent(id)}/events`);
+  signal.addEventListener("abort", () => source.close());
   source.addEventListener("progress", (event) => showProgress(JSON.parse(event.data)));
   const end = async () => {
     source.close();
     try {
-      const ended = await fetchReport(id);
-      if (events === source) show(ended);
+      show(await fetchReport(id, signal));
     } catch (error) {
-      showError(error.message);
+      fail(error, signal);
     }
   };
   source.addEventListener("complete", end);
@@ -170,12 +181,11 @@ function chart(id, column, index) {
 async function openFromAddress() {
   const id = location.hash.slice(1);
   if (!id) return;
-  begin("Report");
+  const signal = begin("Report");
   try {
-    await follow(id);
+    await follow(id, signal);
   } catch (error) {
-    element("work").hidden = true;
-    showError(error.message);
+    fail(error, signal);
   }
 }
 
@@ -203,7 +213,11 @@ function listen() {
   window.addEventListener("hashchange", openFromAddress);
 }
 
+async function loadSettings() {
+  const answer = await fetch("/page/settings.json").catch(() => null);
+  if (answer?.ok) settings = await answer.json();
+}
+
 listen();  // before anything is waited for: a file that is dropped early must not open in place of the page
-const answer = await fetch("/page/settings.json");
-if (answer.ok) settings = await answer.json();
-await openFromAddress();
+const settled = loadSettings();
+openFromAddress();
