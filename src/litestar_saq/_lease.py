@@ -118,7 +118,7 @@ class Lease:
         """
         deadline = time.monotonic() + self._leases.lease_s + _ANSWER_S
         while not ending.is_set():
-            is_known = True
+            is_known, is_late = True, time.monotonic() > deadline
             try:
                 with quiet(self._queue):
                     if await self._leases.succeed(self._worker_id):
@@ -126,7 +126,7 @@ class Lease:
             except Exception as error:  # noqa: BLE001 - the broker is away, which is told elsewhere
                 logger.debug("The jobs of an earlier worker %s: %s", self._worker_id, type(error).__name__)
                 is_known = False
-            if time.monotonic() > deadline:
+            if is_late:
                 if not is_known:
                     return True
                 logger.warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import signal
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from litestar_saq.status import QueueStatus
 
 __all__ = ("build_workers_group",)
-
-logger = logging.getLogger(__name__)
 
 STATUS_TIMEOUT_S = 5.0
 _USAGE_ERROR = 2
@@ -108,12 +107,14 @@ def status(app: Litestar, as_json: bool, verbose: bool, debug: bool) -> None:
 
 
 def _supervise(supervisor: Supervisor) -> int:
+    signals = itertools.count()
+
     def end(signum: int, _frame: Any) -> None:
-        if supervisor.is_stopping:
+        # It may come upon itself, and upon whatever logs: nothing here may log, or take another lock.
+        if next(signals) == 0 and not supervisor.is_stopping:
+            supervisor.request_stop(signal.Signals(signum).name)
+        else:
             supervisor.hurry()
-            return
-        logger.info("%s: ending the workers within %.0f s", signal.Signals(signum).name, supervisor.budget_s)
-        supervisor.request_stop()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

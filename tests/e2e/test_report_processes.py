@@ -60,7 +60,7 @@ def test_the_check_finds_that_the_deployment_works(api: httpx.Client, otlp_recei
 def test_the_check_tells_that_no_worker_runs(deployment: Deployment) -> None:
     deployment.start_api()
     with pytest.raises(CheckError, match="is queued still: does a worker of each queue run"):
-        check(deployment.url, timeout_s=1)
+        check(deployment.url, timeout_s=5)
 
 
 def test_a_report_is_one_trace_through_all_processes(api: httpx.Client, otlp_receiver: OtlpReceiver) -> None:

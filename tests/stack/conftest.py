@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from testcontainers.compose import DockerCompose
 
-from tests.stack.deployment import ROOT, Deployment, docker, free_port
+from tests.ports import free_port
+from tests.stack.deployment import ROOT, Deployment, docker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import random
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from testcontainers.compose import DockerCompose
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,11 +32,6 @@ def docker(*arguments: str, **options: Any) -> str:
     ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, **options)
     assert ended.returncode == 0, f"docker {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
     return ended.stdout
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def make_csv(rows: int, columns: int, seed: int) -> bytes:

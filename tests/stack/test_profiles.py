@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.stack.deployment import Deployment, free_port
+from tests.ports import free_port
+from tests.stack.deployment import Deployment
 
 PROFILES = ("--profile", "load", "--profile", "metrics")
 # Grafana itself is looked at by `docker compose config` alone where its image is not to be had.

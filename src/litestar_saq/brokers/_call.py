@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hiredis import pack_command
 from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as LateAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
@@ -88,6 +90,17 @@ class ScriptCall:
             await pool.release(connection)
 
 
+async def _read(connection: Any, timeout_s: float | None) -> Any:
+    if timeout_s is None:
+        return await connection.read_response()
+    try:
+        async with asyncio.timeout(timeout_s):
+            # One of redis-py's own would come as an answer, of nothing, with the server's still to come.
+            return await connection.read_response(timeout=timeout_s * 2)
+    except TimeoutError:
+        raise LateAnswerError(f"no answer within {timeout_s:g} s") from None
+
+
 async def _answer(connection: Any) -> Any:
     try:
         return await connection.read_response()
@@ -109,7 +122,7 @@ async def ask(connection: Any, *command: Any, timeout_s: float | None = None) ->
     answered = False
     try:
         await connection.send_packed_command(pack_command(command))
-        answer = await connection.read_response(timeout=timeout_s)
+        answer = await _read(connection, timeout_s)
         answered = True
     except ResponseError:
         answered = True

@@ -1,19 +1,12 @@
-"""Waits for servers, and finds room for them."""
+"""Waits for servers."""
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 from redis.exceptions import RedisError
-
-
-def free_port() -> int:
-    """Return a port that nobody has now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def until(check: Callable[[], Any], seconds: float = 60) -> None:

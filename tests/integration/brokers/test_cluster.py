@@ -72,7 +72,7 @@ class Cluster:
             "cluster-enabled": "yes",
             "cluster-config-file": f"{folder}/nodes",
             "cluster-port": port + 10000,
-            "cluster-node-timeout": 2000,
+            "cluster-node-timeout": 15000,
         }
         return ValkeyServer(port=port, save="", **options)
 

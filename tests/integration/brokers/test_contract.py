@@ -360,7 +360,7 @@ async def test_burst_ends_when_nothing_is_left(queue: Queue, key: str) -> None:
     keys = [f"{key}{i}" for i in range(7)]
     for each in keys:
         await queue.enqueue("add", key=each, a=1, b=2)
-    worker = Worker(queue, [add], concurrency=3, burst=True, dequeue_timeout=0.2)
+    worker = Worker(queue, [add], concurrency=3, burst=True, dequeue_timeout=2)
     worker.SIGNALS = []
     async with asyncio.timeout(30):
         await worker.start()
@@ -497,7 +497,7 @@ async def test_a_living_worker_s_jobs_are_not_overdue_by_another_clock(queue: An
 async def test_a_worker_s_lease_is_kept_by_a_thread_while_its_loop_is_busy(
     queue: Any, run_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue.leases, "lease_s", 2.0)
+    monkeypatch.setattr(queue.leases, "lease_s", 4.0)
     worker = run_worker(add)
 
     async def lives() -> bool:
@@ -505,7 +505,7 @@ async def test_a_worker_s_lease_is_kept_by_a_thread_while_its_loop_is_busy(
 
     await until(lives)
     began = time.monotonic()
-    time.sleep(4)  # noqa: ASYNC251 - a loop that is busy is what is looked at
+    time.sleep(6)  # noqa: ASYNC251 - a loop that is busy is what is looked at
     assert await lives()
     assert not worker.may_have_lost(began)
 

@@ -23,7 +23,8 @@ from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
 from tests.chaos.proxy import EitherProxy, Proxy
 from tests.integration.brokers.busy import LEASE_S, lives_while_it_is_busy
-from tests.integration.brokers.patience import free_port, until
+from tests.integration.brokers.patience import until
+from tests.ports import free_port
 
 NAME = "{reports}"
 RIGHTS = ("~saq:*", "&saq:*", "+@all", "-@admin", "-@dangerous")
@@ -46,7 +47,9 @@ class Secured:
         authority.issue_cert("127.0.0.1").configure_cert(tls)
         options: dict[str, Any] = {"cluster-enabled": "yes", "cluster-config-file": f"{folder}/nodes"}
         options["cluster-port"] = free_port()  # else the bus has the port 10,000 above
-        server = stack.enter_context(ValkeyServer(save="", **(options if "cluster" in scheme else {})))
+        server = stack.enter_context(
+            ValkeyServer(port=free_port(), save="", **(options if "cluster" in scheme else {}))
+        )
         port = server.port
         self.admin: Any = stack.enter_context(Redis(port=port, decode_responses=True))
         """Connected from before."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,24 +21,23 @@ from litestar_saq.config import decode_json, serializer
 from litestar_saq.exceptions import FieldError
 from tests.integration.brokers.busy import leased_worker, lives_while_it_is_busy
 from tests.integration.brokers.patience import until
+from tests.ports import free_port
 
 
 class Service:
     """A master, a replica and a sentinel."""
 
     def __init__(self, folder: Path) -> None:
-        self.master = ValkeyServer(save="")
+        self.master = ValkeyServer(port=free_port(), save="")
         self.master.start()
-        self.replica = ValkeyServer(save="", replicaof=f"127.0.0.1 {self.master.port}")
+        self.replica = ValkeyServer(port=free_port(), save="", replicaof=f"127.0.0.1 {self.master.port}")
         self.replica.start()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         config = folder / "sentinel.conf"
         config.write_text(
             f"port {self.port}\nsentinel monitor jobs 127.0.0.1 {self.master.port} 1\n"
-            "sentinel down-after-milliseconds jobs 500\n"
-            "sentinel failover-timeout jobs 3000\n"
+            "sentinel down-after-milliseconds jobs 3000\n"
+            "sentinel failover-timeout jobs 10000\n"
         )
         self.sentinel = subprocess.Popen([get_binary_path(), config, "--sentinel"], stdout=subprocess.DEVNULL)
         self.client: Any = Redis(port=self.port)

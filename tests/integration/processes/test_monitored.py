@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from saq import Job, Status
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,11 +31,8 @@ def start(run: Run, place: str) -> LitestarProcess:
             return run.workers(app=APP, METHOD="spawn")
         case "threads":
             return run.workers(app=APP, MODE="threading")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {"IN_LOOP": "1"} if place == "server's loop" else {"METHOD": "fork"}
-    return run.start("--app", APP, "run", "--port", str(port), **environment)
+    return run.start("--app", APP, "run", "--port", str(free_port()), **environment)
 
 
 @pytest.mark.parametrize("places", [PLACES[:3], PLACES[3:]], ids=", ".join)
@@ -44,8 +42,8 @@ async def test_monitored_jobs_outlast_their_heartbeat_and_others_are_swept(
     async def one(run: Run, place: str) -> None:
         process = start(run, place)
         functions = ("monitored", "monitored_in_thread", "at_an_interval")
-        jobs = [await run.enqueue(function, heartbeat=2, retries=1) for function in functions]
-        unmonitored = await run.enqueue("unmonitored", heartbeat=2, retries=1)
+        jobs = [await run.enqueue(function, heartbeat=4, retries=1) for function in functions]
+        unmonitored = await run.enqueue("unmonitored", heartbeat=4, retries=1)
         for job in jobs:
             ended = await run.ended(job)
             assert (ended.status, ended.attempts, ended.result) == (Status.COMPLETE, 1, True), (place, job.function)

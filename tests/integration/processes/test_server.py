@@ -13,6 +13,7 @@ import pytest
 from saq import Status
 
 from tests.integration.processes.run import ARGUMENT
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.integration.processes.litestar_process import LitestarProcess
@@ -29,12 +30,6 @@ places = pytest.mark.parametrize(
         pytest.param({"IN_LOOP": "a", "METHOD": "fork"}, 1, id="mixed"),
     ],
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def serve(run: Run, environment: dict[str, str]) -> tuple[LitestarProcess, str]:

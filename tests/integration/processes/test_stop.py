@@ -115,6 +115,27 @@ async def test_a_second_signal_waits_for_no_job(make_run: Callable[[], Run], lay
     await asyncio.gather(*(one(*pair) for pair in both(make_run)))
 
 
+@pytest.mark.parametrize("upon", ["handler", "log"])
+@pytest.mark.parametrize(
+    ("layout", "mode"), [("one", "multiprocessing"), ("two", "multiprocessing"), ("two", "threading")]
+)
+async def test_a_signal_may_come_upon_another_one_or_upon_the_log(
+    make_run: Callable[[], Run], layout: str, mode: str, upon: str
+) -> None:
+    letters, workers = LAYOUTS[layout]
+
+    async def one(run: Run, line: int) -> None:
+        names = ",".join(run.queue_name(letter) for letter in letters)
+        process = run.workers("--queues", names, app="signals_app:app", UPON=upon, MODE=mode, AT_LINE=line)
+        await run.workers_live(workers, *letters)
+        (run.directory / "armed").touch()
+        process.signal(signal.SIGTERM)
+        assert await run.exit(process) == 0
+        assert "did not end within" not in process.output
+
+    await asyncio.gather(*(one(make_run(), line) for line in range(1, 13)))
+
+
 @pytest.mark.parametrize(("given", "code"), [("30", 2), ("80", 0)])
 async def test_less_time_than_the_workers_may_need_is_refused(run: Run, given: str, code: int) -> None:
     process = run.workers("--queues", run.queue_name("a"), "--stop-within", given, GRACE=GRACE_S)

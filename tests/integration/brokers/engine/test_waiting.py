@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from redis.exceptions import TimeoutError as LateAnswerError
 from saq.job import Status
 
 from litestar_saq import Worker
+from litestar_saq.brokers._call import ask
 from litestar_saq.brokers.redis import RedisQueue
 from tests.integration.brokers.engine.own_server import commands, take
 
@@ -78,3 +80,12 @@ async def test_a_result_that_nobody_told_of_is_found(queue: RedisQueue, url: str
     job.status, job.result = Status.COMPLETE, 7
     await queue.redis.set(job.id, queue.serialize(job))
     assert await waiting == 7
+
+
+async def test_an_answer_that_comes_too_late_is_nobody_s(queue: RedisQueue) -> None:
+    pool = queue.redis.connection_pool
+    connection = await pool.get_connection()
+    with pytest.raises(LateAnswerError, match=r"no answer within 0\.2 s"):
+        await ask(connection, "BLMOVE", "none", "other", "LEFT", "RIGHT", 20, timeout_s=0.2)
+    await pool.release(connection)
+    assert await asyncio.wait_for(queue.redis.echo("mine"), 10) in {"mine", b"mine"}

@@ -13,7 +13,7 @@ from litestar import Litestar
 
 from litestar_saq import QueueConfig, SAQConfig, SAQPlugin, monitored_job
 
-LASTS_S = float(os.environ.get("LASTS", "6"))
+LASTS_S = float(os.environ.get("LASTS", "9"))
 MODE: Any = os.environ.get("MODE", "multiprocessing")
 if method := os.environ.get("METHOD"):
     multiprocessing.set_start_method(method, force=True)

@@ -39,7 +39,9 @@ async def upload(store: Store) -> None:
 def wait_for_the_report(otlp_receiver: OtlpReceiver) -> None:
     """Wait until its last job is told of; spans are exported every few moments."""
     otlp_receiver.wait_for(
-        lambda spans: any(span.attributes.get("saq.job.function") == "assemble_report" for span in spans),
+        lambda spans: any(
+            span.kind == "CONSUMER" and span.attributes.get("saq.job.function") == "assemble_report" for span in spans
+        ),
         timeout_s=TIMEOUT_S,
     )
 
@@ -208,12 +210,12 @@ def test_a_collector_that_hangs_delays_no_request_no_job_and_no_end_by_much(
         took_s = time.monotonic() - began
         with client.stream("GET", f"/reports/{sent['id']}/events") as events:
             told = [line for line in events.iter_lines() if line.startswith("event: ")]
-    assert took_s < 2
+    assert took_s < 10  # the exporters alone would take 30 s and more
     assert told[-1] == "event: complete"
 
     for process in (api, *workers):
         took_s, errors = end(process)
         # The flush has 3 seconds, the end of a process itself takes its time too.
-        assert took_s < 6
+        assert took_s < 20
         assert "telemetry was not exported within 3.0 s" in errors
         assert sum('"logger": "opentelemetry.' in line for line in errors.splitlines()) < 8
