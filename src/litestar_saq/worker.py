@@ -52,6 +52,8 @@ _GIVE_BACK_S = 15.0
 """How long it is tried: before a sweep takes it for lost, and gives it to others."""
 _RECOVER_EACH = 0.4
 """After which part of a lease's time the jobs of dead workers are looked for again."""
+_HELD_UP_S = 10.0
+"""How much later than it is due a worker may tell of itself, and is listed all the while."""
 _UPKEEP_END_S = 5.0
 """How long an upkeep that has begun may go on at the end: a sweep that is cut off would lose its job."""
 
@@ -284,11 +286,12 @@ class Worker(SaqWorker[Context]):
     async def upkeep(self) -> list[asyncio.Task[None]]:
         """Start what is done again and again beside the jobs."""
         timers = self.timers
+        told_s = timers["worker_info"]
         steps: list[Upkeep] = [
             (self.abort, timers["abort"], timers["abort"]),
             (self.schedule, timers["schedule"], timers["schedule"]),
             (self.queue.sweep, timers["sweep"], timers["sweep"]),
-            (self.worker_info, timers["worker_info"], int(timers["worker_info"]) * 2 + 1),
+            (self.worker_info, told_s, int(told_s + min(told_s, _HELD_UP_S)) + 1),
         ]
         if (leases := getattr(self.queue, "leases", None)) is not None:
             steps.append((self._recover, leases.lease_s * _RECOVER_EACH, 0))
