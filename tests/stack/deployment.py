@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from testcontainers.compose import DockerCompose
 
-from tests.ports import free_port
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ("ROOT", "Deployment", "Sent", "docker", "free_port", "make_csv")
+__all__ = ("ROOT", "Deployment", "Sent", "docker", "make_csv")
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 180.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,6 +11,7 @@ from saq import Job, Queue
 
 from tests.integration.observability.backends import wait_for
 from tests.integration.processes.litestar_process import LitestarProcess
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +32,7 @@ class ReferenceApp:
     """
 
     def __init__(self, folder: Path, redis_url: str, http_endpoint: str, grpc_endpoint: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         self._redis_url = redis_url
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60)
         common = {"REDIS_URL": redis_url, "OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_METRIC_EXPORT_INTERVAL": "2000"}

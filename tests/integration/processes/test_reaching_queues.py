@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from saq import Status
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.integration.processes.litestar_process import LitestarProcess
@@ -25,10 +26,7 @@ def start(run: Run, place: str) -> list[LitestarProcess]:
             return [run.workers(app=app, MODE="threading")]
         case "threads twice":
             return [run.workers("--workers", "2", app=app, MODE="threading")]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return [run.start("--app", app, "run", "--port", str(port), IN_LOOP=1)]
+    return [run.start("--app", app, "run", "--port", str(free_port()), IN_LOOP=1)]
 
 
 @pytest.mark.parametrize("place", ["subsets", "fork", "spawn", "threads", "threads twice", "server"])

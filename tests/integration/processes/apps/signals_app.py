@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -44,12 +43,11 @@ class Upon:
         return self.lines
 
 
-async def says(_ctx: Any) -> None:
-    logging.getLogger(__name__).warning("said")
+async def nothing(_ctx: Any) -> None: ...
 
 
 queues = [
-    QueueConfig(dsn=os.environ["DSN"], name=f"{letter}-{os.environ['RUN']}", tasks=[says], multiprocessing_mode=MODE)
+    QueueConfig(dsn=os.environ["DSN"], name=f"{letter}-{os.environ['RUN']}", tasks=[nothing], multiprocessing_mode=MODE)
     for letter in "ab"
 ]
 app = Litestar(plugins=[SAQPlugin(SAQConfig(queue_configs=queues))])

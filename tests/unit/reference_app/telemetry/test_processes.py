@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 
 from reference_app.reading import check_file
 from reference_app.steps import analysis_step, enqueue_step, split_step
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from demo.receiver import OtlpReceiver
@@ -151,8 +151,7 @@ def ready(url: str) -> bool:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    return free_port()
 
 
 def wait_until_ready(url: str) -> None:
@@ -210,12 +209,12 @@ def test_a_collector_that_hangs_delays_no_request_no_job_and_no_end_by_much(
         took_s = time.monotonic() - began
         with client.stream("GET", f"/reports/{sent['id']}/events") as events:
             told = [line for line in events.iter_lines() if line.startswith("event: ")]
-    assert took_s < 10  # the exporters alone would take 30 s and more
+    assert took_s < 8  # an export is given up after 10 s
     assert told[-1] == "event: complete"
 
     for process in (api, *workers):
         took_s, errors = end(process)
-        # The flush has 3 seconds, the end of a process itself takes its time too.
+        # The flush has 3 seconds, the end of a process itself takes its time; each of three exporters would take 10 s.
         assert took_s < 20
         assert "telemetry was not exported within 3.0 s" in errors
         assert sum('"logger": "opentelemetry.' in line for line in errors.splitlines()) < 8
