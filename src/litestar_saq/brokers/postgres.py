@@ -134,6 +134,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             found = await self._read_all(connection, rows)
         living, _ = await self.leases.workers() if found else (frozenset(), None)
         stuck = [job for job, age_s in self._aged(found) if is_overdue(job, age_s, living)]
+        stuck.sort(key=lambda job: job.touched)  # a table has no order
         return [job.key for job in await self.sweep_all(stuck, lambda job: self.sweep_stuck(job, abort))]
 
     def _aged(self, found: list[tuple[bytes, Job]]) -> list[tuple[Job, float]]:
