@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from saq.job import Job
-    from saq.types import Context, JobTaskContext
+    from saq.types import Context
 
+    from litestar_saq._aborting import RunContext
     from litestar_saq.telemetry.runs import Run
     from litestar_saq.worker import Worker
 
@@ -59,7 +60,7 @@ class JobRun:
         self._held = _held(job, worker.id)
         self._context = cast("Context", {**worker.context, "job": job})
         self._task: asyncio.Task[Any] | None = None
-        self._slot: JobTaskContext | None = None
+        self._slot: RunContext | None = None
         self._hooked = False
         self._freed = freed
         self._attempt, self._began = (job.attempts, job.started), time.monotonic()
@@ -146,8 +147,10 @@ class JobRun:
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("Processing %s", self._job.info())
         result = await self._call()
-        if self._slot is not None and self._slot["aborted"] is None:
+        if self._abort_reason is None:
             await self._write(lambda: self._job.finish(Status.COMPLETE, result=result))
+        else:
+            await self._write_abort()
 
     async def _mark(self) -> bool:
         """Mark the job as active; return false where the broker is away, so that it is as if it had not been taken."""
@@ -193,8 +196,8 @@ class JobRun:
 
     async def _cancelled(self) -> None:
         """Sort out who cancelled: an abort, the end of the worker, or the job itself."""
-        if self._slot is not None and (reason := self._slot["aborted"]) is not None:
-            await self._write(lambda: self._job.finish(Status.ABORTED, error=reason))
+        if self._abort_reason is not None:
+            await self._write_abort()
             return
         current = asyncio.current_task()
         if not (current and current.cancelling()):
@@ -220,7 +223,9 @@ class JobRun:
         text = "".join(traceback.format_exception(error))
         self._job.result = None  # what could not be stored must not keep the failure from being stored
         try:
-            if self._job.retryable:
+            if self._abort_reason is not None:
+                await self._write_abort()
+            elif self._job.retryable:
                 await self._write(lambda: self._job.retry(text))
             else:
                 await self._write(lambda: self._job.finish(Status.FAILED, error=text))
@@ -241,6 +246,18 @@ class JobRun:
                 self._job.function,
                 extra={"job_id": self._job.id},
             )
+
+    @property
+    def _abort_reason(self) -> str | None:
+        """Why the job was aborted, whatever its function made of being cancelled; None where it was not."""
+        return self._slot["aborted"] if self._slot is not None else None
+
+    async def _write_abort(self) -> None:
+        async def finish() -> None:
+            self._job.error = self._abort_reason
+            await self._worker.queue.finish_abort(self._job)
+
+        await self._write(finish)
 
     async def _write(self, outcome: Callable[[], Awaitable[None]]) -> None:
         """Write an outcome: again and again while the broker can't be reached, until it is known that it is written."""
@@ -269,9 +286,13 @@ class JobRun:
 
     def _forget(self) -> None:
         """Free the job's slot, unless a later attempt of the same key has taken it."""
-        contexts = self._worker.job_task_contexts
-        if self._slot is not None and contexts.get(self._job) is self._slot:
+        contexts, slot = self._worker.job_task_contexts, self._slot
+        if slot is None:
+            return
+        if contexts.get(self._job) is slot:
             del contexts[self._job]
+        if (written := slot.get("written")) is not None:
+            _wake(written)
 
     async def _after(self) -> None:
         if not self._hooked:

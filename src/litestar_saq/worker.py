@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from saq.queue.redis import RedisQueue as SaqRedisQueue
-from saq.types import Context, JobTaskContext
+from saq.types import Context
 from saq.worker import Worker as SaqWorker
 from saq.worker import ensure_coroutine_function, ensure_coroutine_function_many
 
-from litestar_saq._aborting import abort_jobs
+from litestar_saq._aborting import RunContext, abort_jobs
 from litestar_saq._cron import enqueue_cron_jobs
 from litestar_saq._dispatcher import Dispatcher
 from litestar_saq._ending import WRITE_END_S, end_jobs, wait
@@ -364,7 +364,8 @@ class Worker(SaqWorker[Context]):
             self._coroutine_functions[function] = found
         return found
 
-    def watch(self, job: Job, task: asyncio.Task[Any]) -> JobTaskContext:
+    def watch(self, job: Job, task: asyncio.Task[Any]) -> RunContext:
         """Make a running job known to `abort`."""
-        self.job_task_contexts[job] = JobTaskContext(task=task, aborted=None)
-        return self.job_task_contexts[job]
+        context = RunContext(task=task, aborted=None)
+        self.job_task_contexts[job] = context
+        return context

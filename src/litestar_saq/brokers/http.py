@@ -41,6 +41,17 @@ class HttpQueue(QueueMixin, SaqHttpQueue):
         self.serialize_new(job)  # which refuses what can't be run, or is too large
         return await super()._enqueue(job)
 
+    async def finish_abort(self, job: SaqJob) -> None:
+        """Finish a job that its worker has aborted."""
+        await self.finish(job, Status.ABORTED, error=job.error)
+
+    async def _finish(self, job: SaqJob, status: Status, *, result: Any = None, error: str | None = None) -> None:
+        if status is Status.ABORTED:
+            # The server forgets with it that the job was to be aborted, so that its key is free at once.
+            await SaqHttpQueue.finish_abort(self, job)
+        else:
+            await super()._finish(job, status, result=result, error=error)
+
     async def iter_jobs(self, statuses: list[Status] | None = None, batch_size: int = 100) -> AsyncIterator[SaqJob]:
         """Yield the queue's jobs of these statuses (all by default)."""
         wanted = [status.value for status in statuses or list(Status)]

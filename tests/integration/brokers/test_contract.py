@@ -177,6 +177,37 @@ async def test_a_running_job_is_aborted(queue: Queue, key: str, run_worker: Star
     assert (await finished(queue, key)).status is Status.ABORTED
 
 
+@pytest.mark.parametrize("makes", ["nothing", "a result", "an error"])
+async def test_an_abort_is_written_once(queue: Queue, key: str, run_worker: StartWorker, makes: str) -> None:
+    running = asyncio.Event()
+
+    async def endless(_ctx: Any) -> str:
+        running.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if makes == "an error":
+                raise RuntimeError("on purpose") from None
+            if makes == "nothing":
+                raise
+        return "a result"
+
+    worker = run_worker(("endless", endless), timers={"abort": 3600})
+    job = await queue.enqueue("endless", key=key, timeout=0, retries=3)
+    assert job
+    async with asyncio.timeout(20):
+        await running.wait()
+    await job.abort("enough")
+    assert await status_of(queue, key) is Status.ABORTING
+    await worker.abort(0)
+    stored = await queue.job(key)
+    assert stored
+    assert (stored.status, stored.error, stored.result) == (Status.ABORTED, "enough", None)
+    assert queue.aborted == 1
+    # Its key is free, and nothing that comes late ends the next job of it.
+    assert await queue.enqueue("endless", key=key, timeout=0)
+
+
 async def test_a_waiting_job_is_aborted(queue: Queue, key: str) -> None:
     job = await queue.enqueue("add", key=key, a=1, b=1)
     assert job
