@@ -20,11 +20,16 @@ from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
 from litestar_saq.testing import InMemoryQueue
 
+_PATIENT = {"socket_timeout": 60}
+"""Else a server that is held up for 5 s fails a test."""
+
 
 @contextmanager
 def http_proxy(redis_url: str, name: str, prepare: Callable[[Queue], object]) -> Iterator[str]:
     """A server that runs SAQ's HttpProxy over a queue on Redis; yields its URL."""
-    queue = build_queue(QueueConfig(dsn=redis_url, name=name), serializer, decode_json)
+    queue = build_queue(
+        QueueConfig(dsn=redis_url, name=name, broker_instance_options=_PATIENT), serializer, decode_json
+    )
     prepare(queue)
     proxy = HttpProxy(queue)
 
@@ -73,7 +78,8 @@ def queue_config(
         with http_proxy(request.getfixturevalue("redis_url"), name, prepare_proxied) as url:
             yield QueueConfig(dsn=url, name=name)
     else:
-        yield QueueConfig(dsn=request.getfixturevalue(f"{broker}_url"), name=name)
+        options = {} if broker == "postgres" else _PATIENT
+        yield QueueConfig(dsn=request.getfixturevalue(f"{broker}_url"), name=name, broker_instance_options=options)
 
 
 @pytest.fixture

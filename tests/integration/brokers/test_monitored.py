@@ -14,25 +14,25 @@ from saq.queue.base import Queue
 
 from litestar_saq import Job, Worker, monitored_job
 
-LASTS_S = 9.0
-"""Longer than the jobs' heartbeat of 4 s, with sweeps every second in between."""
+HEARTBEAT_S = 8
+LASTS_S = 12.0
+"""Longer than their heartbeat, with sweeps every second in between."""
 
 
-@monitored_job()
+@monitored_job(interval=1)
 async def monitored(_ctx: Any) -> str:
     await asyncio.sleep(LASTS_S)
     return "alive"
 
 
-@monitored_job()
+@monitored_job(interval=1)
 def monitored_in_thread(_ctx: Any) -> str:
     time.sleep(LASTS_S)
     return "alive"
 
 
-async def unmonitored(_ctx: Any) -> str:
-    await asyncio.sleep(LASTS_S)
-    return "alive"
+async def unmonitored(_ctx: Any) -> None:
+    await asyncio.Event().wait()
 
 
 async def ended(queue: Queue, key: str) -> Any:
@@ -50,7 +50,7 @@ async def test_monitored_jobs_are_not_swept_and_others_are(
     run_worker(monitored, monitored_in_thread, unmonitored, timers={"sweep": 1})
     names = ("monitored", "monitored_in_thread", "unmonitored")
     for name in names:
-        await queue.enqueue(name, key=key + name, heartbeat=4, timeout=60)
+        await queue.enqueue(name, key=key + name, heartbeat=HEARTBEAT_S, timeout=100)
     jobs = [await ended(queue, key + name) for name in names]
     assert [(job.status, job.attempts, job.result) for job in jobs[:2]] == [(Status.COMPLETE, 1, "alive")] * 2
     assert (jobs[2].status, jobs[2].error) == (Status.ABORTED, "swept")

@@ -44,9 +44,9 @@ async def make_queue(postgres_url: str) -> AsyncIterator[MakeQueue]:
         yield make
 
 
-async def take(queue: SaqPostgresQueue, count: int) -> list[Job]:
+async def take(queue: SaqPostgresQueue, count: int, timeout_s: float = 1) -> list[Job]:
     """Fetch as that many idle slots of a worker do."""
-    fetches = [asyncio.create_task(queue.dequeue(timeout=1)) for _ in range(count)]
+    fetches = [asyncio.create_task(queue.dequeue(timeout=timeout_s)) for _ in range(count)]
     return [job for job in await asyncio.gather(*fetches) if job]
 
 
@@ -56,7 +56,7 @@ async def test_stock_saq_hands_out_a_whole_group(postgres_url: str) -> None:
     await queue.connect()
     for _ in range(3):
         await queue.enqueue("f", group_key="g")
-    assert len(await take(queue, 3)) > 1
+    assert len(await take(queue, 3, timeout_s=10)) > 1
     await queue.disconnect()
 
 
@@ -167,7 +167,7 @@ async def test_a_note_is_written_where_nothing_else_was(make_queue: MakeQueue) -
     for name in ("aborted", "noted"):
         await queue.enqueue("f", key=prefix + name)
     queue.takers.append("w")
-    jobs = {job.key.removeprefix(prefix): job for job in await take(queue, 2)}
+    jobs = {job.key.removeprefix(prefix): job for job in await take(queue, 2, timeout_s=20)}
     await queue.abort(await queue.job(prefix + "aborted"), "enough")
     for job in jobs.values():
         stored = pop_begun(job)
@@ -199,7 +199,7 @@ def test_no_password_is_shown() -> None:
 async def test_connections_that_were_cut_hold_up_nobody_for_long(postgres_url: str) -> None:
     name = uuid.uuid4().hex
     options = {"kwargs": {"application_name": name}, "min_size": 6}
-    config = QueueConfig(dsn=postgres_url, name=name, broker_instance_options=options)
+    config = QueueConfig(dsn=postgres_url, name=name, broker_instance_options=options, broker_options={"min_size": 6})
     queue: Any = build_queue(config, serializer, decode_json)
     await queue.connect()
     await queue.pool.wait(20)

@@ -99,9 +99,9 @@ async def test_the_jobs_behind_it_are_run(queue: Queue, caplog: pytest.LogCaptur
     for number, payload in enumerate(found):
         await put(queue, f"{queue.name}-{number}", payload)
         await queue.enqueue("work", number=number)
-    worker = Worker(queue, [("work", work)], concurrency=2, burst=burst, dequeue_timeout=2 if burst else 0)
+    worker = Worker(queue, [("work", work)], concurrency=2, burst=burst, dequeue_timeout=6 if burst else 0)
     if burst:
-        await asyncio.wait_for(worker.start(), 30)
+        await asyncio.wait_for(worker.start(), 60)
     else:
         worker.start_in_background()
         async with asyncio.timeout(30):

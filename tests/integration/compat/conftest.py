@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +15,15 @@ from tests.integration.compat.side import Client, Field, Kind, Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PAIRS: list[tuple[Kind, Kind]] = [("saq", "ours"), ("v08", "ours"), ("ours", "saq"), ("ours", "v08")]
 """Who uses the queue, and who runs its worker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))  # the first makes an environment
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,7 @@ def test_info_shows_jobs_and_workers(pair: Pair, key: str) -> None:
     pair.client.enqueue(function="hold", key=key, kwargs={}, timeout=300)
     pair.field.until(lambda: pair.field.records(key), "the start")
     pair.client.enqueue(function="hold", key=f"{key}-later", scheduled=int(time.time()) + 3600)
-    info = pair.client.info()
+    info = pair.field.until(lambda: (told := pair.client.info())["workers"] and told, "the worker's sign of life")
     assert info["name"] == pair.field.queue
     assert (info["queued"], info["active"]) == (0, 1)
     assert info["scheduled"] >= 1

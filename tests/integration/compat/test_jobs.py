@@ -39,7 +39,7 @@ def test_a_job_runs_and_its_result_is_read(pair: Pair, key: str) -> None:
     assert (job["status"], job["result"], job["progress"], job["attempts"]) == ("complete", 3, 1.0, 1)
     assert job["started"] >= job["queued"]
     assert job["completed"] >= job["started"]
-    assert job["worker_id"] in pair.client.info()["workers"]
+    pair.field.until(lambda: job["worker_id"] in pair.client.info()["workers"], "the worker's sign of life")
 
 
 def test_a_job_without_arguments_runs(pair: Pair, key: str) -> None:
@@ -124,7 +124,7 @@ def test_a_ttl_of_minus_one_keeps_no_result(pair: Pair, key: str) -> None:
 
 
 def test_a_ttl_is_kept(pair: Pair, key: str) -> None:
-    pair.client.enqueue(function="add", key=key, kwargs={"a": 1, "b": 1}, ttl=5)
+    pair.client.enqueue(function="add", key=key, kwargs={"a": 1, "b": 1}, ttl=15)
     assert pair.client.wait(key=key)["result"] == 2
     pair.field.until(lambda: pair.client.job(key=key) is None, "the end of the result")
 

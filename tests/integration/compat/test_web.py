@@ -26,7 +26,7 @@ def port() -> int:
 def web(request: pytest.FixtureRequest, field: Field, port: int, page: Kind) -> Iterator[httpx.Client]:
     """A browser at a side's page."""
     field.page(page, port)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}{'' if page == 'saq' else '/saq'}") as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}{'' if page == 'saq' else '/saq'}", timeout=60) as client:
 
         def answers() -> bool:
             try:
@@ -56,7 +56,11 @@ def test_a_page_shows_and_controls_the_other_sides_jobs(
     client.enqueue(function="hold", key=key, timeout=300, meta={"order": 7})
     field.until(lambda: field.records(key), "the start")
 
-    [queue] = ask(web, "/api/queues")["queues"]
+    def with_workers() -> Any:
+        [queue] = ask(web, "/api/queues")["queues"]
+        return queue["workers"] and queue
+
+    queue = field.until(with_workers, "the worker's sign of life")
     assert (queue["name"], queue["active"], queue["queued"]) == (field.queue, 1, 0)
     [info] = queue["workers"].values()
     assert info["metadata"] == {"side": worker}

@@ -57,7 +57,11 @@ async def test_what_slow_jobs_hold_up_goes_back_in_order(queue: RedisQueue, conc
     await jobs.slow.wait()
     async with asyncio.timeout(20):
         # Of several slots' jobs those of the later answer may begin first.
-        while await queue.count("queued") + len(jobs.ran) != len(keys) or await queue.count("active") != concurrency:
+        while (
+            await queue.count("queued") + len(jobs.ran) != len(keys)
+            or await queue.count("active") != concurrency
+            or sum(int(key) >= QUICK for key in jobs.ran) != concurrency
+        ):
             await asyncio.sleep(0.01)
     waiting = await _waiting_keys(queue)
     assert sorted(waiting + jobs.ran) == sorted(keys)

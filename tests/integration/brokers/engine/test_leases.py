@@ -256,6 +256,7 @@ async def test_what_a_living_worker_has_taken_is_never_swept(
     queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(brokers_redis, "FETCH_GRACE_S", 0.0)
+    monkeypatch.setattr(queue.leases, "lease_s", 600)
     await queue.enqueue("f", key="taken", retries=3)
     job = await queue.dequeue(timeout=5)
     assert job
@@ -312,6 +313,7 @@ async def test_of_two_workers_of_one_id_the_later_has_no_lease(
         begun.set()
         await may_end.wait()
 
+    monkeypatch.setattr(queue.leases, "lease_s", 600)
     await queue.leases.hold("w")
     monkeypatch.setattr(queue.leases, "lease_s", 0.2)
     worker = Worker(queue, [("f", f)], id="w")

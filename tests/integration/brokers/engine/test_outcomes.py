@@ -128,25 +128,25 @@ def outage(server_admin: Redis, request: pytest.FixtureRequest, caplog: pytest.L
 
 
 async def test_a_server_that_writes_nothing_for_now_loses_nothing(
-    hasty: RedisQueue, outage: Outage, caplog: pytest.LogCaptureFixture
+    queue: RedisQueue, outage: Outage, caplog: pytest.LogCaptureFixture
 ) -> None:
     work = Work()
-    worker = Worker(hasty, [("work", work.run), ("nothing", nothing)], concurrency=2)
-    job = await hasty.enqueue("work", retries=3)
+    worker = Worker(queue, [("work", work.run), ("nothing", nothing)], concurrency=2)
+    job = await queue.enqueue("work", retries=3)
     assert job
     worker.start_in_background()
     await work.begun.wait()
     outage.begin()
     with pytest.raises(RedisError):
-        await hasty.enqueue("nothing", key="refused")
+        await queue.enqueue("nothing", key="refused")
     work.may_end.set()
     await until_told(caplog, "can't be reached, trying again")
     outage.end()
     await until_told(caplog, "answers again")
-    assert await hasty.job("refused") is None
+    assert await queue.job("refused") is None
     await job.refresh(until_complete=20)
     assert (job.status, job.result, work.runs) == (Status.COMPLETE, 7, 1)
-    after = await hasty.enqueue("nothing")
+    after = await queue.enqueue("nothing")
     assert after
     await after.refresh(until_complete=20)
     for text in ("can't be reached, trying again", "answers again"):
@@ -155,7 +155,7 @@ async def test_a_server_that_writes_nothing_for_now_loses_nothing(
 
 
 async def test_a_job_that_can_t_be_marked_as_begun_is_as_if_it_had_not_been_taken(
-    hasty: RedisQueue, outage: Outage, caplog: pytest.LogCaptureFixture
+    queue: RedisQueue, outage: Outage, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One that was run before is marked by the worker, and not when it is taken."""
     attempts: list[int] = []
@@ -163,21 +163,21 @@ async def test_a_job_that_can_t_be_marked_as_begun_is_as_if_it_had_not_been_take
     async def note(ctx: Any) -> None:
         attempts.append(ctx["job"].attempts)
 
-    job = await hasty.enqueue("note", key="k", retries=2)
+    job = await queue.enqueue("note", key="k", retries=2)
     assert job
-    fetched = await hasty.dequeue(timeout=5)
+    fetched = await queue.dequeue(timeout=5)
     assert fetched
     fetched.attempts = 1
     await fetched.retry("again")
-    begin = Worker(hasty, [("note", note)], concurrency=2)
-    mark = hasty.update
+    begin = Worker(queue, [("note", note)], concurrency=2)
+    mark = queue.update
 
     async def refused(job: Any, **fields: Any) -> None:
         if not outage.has_begun:
             outage.begin()
         await mark(job, **fields)
 
-    hasty.update = refused  # type: ignore[method-assign]
+    queue.update = refused  # type: ignore[method-assign]
     begin.start_in_background()
     await until_told(caplog, "can't be reached, trying again")
     outage.end()
@@ -188,7 +188,7 @@ async def test_a_job_that_can_t_be_marked_as_begun_is_as_if_it_had_not_been_take
 
 @pytest.mark.parametrize("outage", [fill], indirect=True)
 async def test_a_full_server_is_told_of_once_while_it_is_drained(
-    hasty: RedisQueue, server_admin: Redis, outage: Outage, caplog: pytest.LogCaptureFixture
+    queue: RedisQueue, server_admin: Redis, outage: Outage, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The small jobs end, and make room; the large one can't be marked as begun."""
 
@@ -197,20 +197,20 @@ async def test_a_full_server_is_told_of_once_while_it_is_drained(
         return int(stats.get("cmdstat_hdel", {"calls": 0})["calls"])
 
     large = Job("nothing", kwargs={"text": "x" * 9000}, ttl=-1)
-    await hasty.enqueue_many([large, *(Job("nothing", ttl=-1) for _ in range(50))])
+    await queue.enqueue_many([large, *(Job("nothing", ttl=-1) for _ in range(50))])
     outage.begin()
     before = removals()
-    worker = Worker(hasty, [("nothing", nothing)], concurrency=2)
+    worker = Worker(queue, [("nothing", nothing)], concurrency=2)
     worker.start_in_background()
     async with asyncio.timeout(60):
-        while await hasty.count("incomplete") > 1 or removals() < before + 8:  # it is tried again and again
+        while await queue.count("incomplete") > 1 or removals() < before + 8:  # it is tried again and again
             await asyncio.sleep(0.05)
     assert sum("trying again" in record.message for record in caplog.records) == 1
     assert "answers again" not in caplog.text
     outage.end()
     await until_told(caplog, "answers again")
     async with asyncio.timeout(60):
-        while await hasty.count("incomplete"):
+        while await queue.count("incomplete"):
             await asyncio.sleep(0.05)
     assert sum("trying again" in record.message for record in caplog.records) == 1
     await worker.stop_in_background()

@@ -63,7 +63,7 @@ async def test_all_that_is_stuck_is_swept_at_a_time(queue: RedisQueue, other: Re
     keys = [f"k{n}" for n in range(20)]
     for key in keys:
         await make_stuck(queue, key)
-    sweep = asyncio.create_task(other.sweep(lock=60, abort=2))
+    sweep = asyncio.create_task(other.sweep(lock=60, abort=6))
     await until_aborting(queue, *keys)
     assert not sweep.done()
     assert len(await sweep) == 20
@@ -72,10 +72,10 @@ async def test_all_that_is_stuck_is_swept_at_a_time(queue: RedisQueue, other: Re
 
 async def test_two_sweeps_at_a_time_take_a_job_once(queue: RedisQueue, other: RedisQueue) -> None:
     await make_stuck(queue)
-    sweeps = [asyncio.create_task(other.sweep(lock=60, abort=1))]
+    sweeps = [asyncio.create_task(other.sweep(lock=60, abort=6))]
     await until_aborting(queue, "k")
     await unlock(queue)
-    sweeps.append(asyncio.create_task(queue.sweep(lock=60, abort=1)))
+    sweeps.append(asyncio.create_task(queue.sweep(lock=60, abort=6)))
     assert sum([len(await sweep) for sweep in sweeps]) == 1
     assert (await queue.count("queued"), await queue.count("active")) == (1, 0)
 

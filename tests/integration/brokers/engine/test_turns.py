@@ -41,7 +41,7 @@ async def test_many_jobs_wait_in_their_order(queue: RedisQueue) -> None:
     ids = await queue.redis.lrange(queue.namespace("queued"), 0, -1)
     assert [job_id.decode() for job_id in ids] == [queue.job_id(key) for key in keys]
     # Of two connections' commands the later one may be done first.
-    assert len(await queue.redis.client_list()) == connections
+    assert len(await queue.redis.client_list()) <= connections
 
 
 async def test_many_of_one_turn_are_stored_in_parts_in_their_order(queue: RedisQueue) -> None:
@@ -56,7 +56,7 @@ async def test_many_of_one_turn_are_stored_in_parts_in_their_order(queue: RedisQ
         assert (await commands(queue))["eval"] - before.get("eval", 0) == 4
         ids = await queue.redis.lrange(queue.namespace("queued"), 0, -1)
         assert [job_id.decode() for job_id in ids] == [job.id if job else "" for job in jobs]
-        assert len(await queue.redis.client_list()) == connections
+        assert len(await queue.redis.client_list()) <= connections
         assert [one.kwargs["n"] async for one in queue.iter_jobs() if one.kwargs and one.key == jobs[299].key] == [299]
 
 

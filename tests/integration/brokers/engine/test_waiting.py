@@ -10,6 +10,7 @@ from redis.exceptions import TimeoutError as LateAnswerError
 from saq.job import Status
 
 from litestar_saq import Worker
+from litestar_saq.brokers import _waiting
 from litestar_saq.brokers._call import ask
 from litestar_saq.brokers.redis import RedisQueue
 from tests.integration.brokers.engine.own_server import commands, take
@@ -36,7 +37,10 @@ async def test_a_result_is_told_of(queue: RedisQueue) -> None:
     await worker.stop_in_background()
 
 
-async def test_who_listens_is_told_of_what_came_before_and_after(queue: RedisQueue) -> None:
+async def test_who_listens_is_told_of_what_came_before_and_after(
+    queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_waiting, "_NET_S", 60.0)  # who looks for himself may look after the last of two
     told: list[tuple[str, Status]] = []
 
     def note(key: str, status: Status) -> bool:
