@@ -30,12 +30,12 @@ def test_what_a_worker_has_beyond_it_is_one_and_enough() -> None:
 
 
 def test_the_api_s_is_one_but_for_the_proxies() -> None:
-    (compose,) = re.findall(r"stop_grace_period: (\d+)s$", COMPOSE, re.MULTILINE)
+    compose = int(yaml.safe_load(COMPOSE)["services"]["api"]["stop_grace_period"].removesuffix("s"))
     values = yaml.safe_load((CHART / "values.yaml").read_text())["api"]
-    assert values["graceSeconds"] == int(compose)
+    assert values["graceSeconds"] == compose
     pod = render().pod("api")
     sleep = pod.container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pod.spec["terminationGracePeriodSeconds"] >= sleep + int(compose)
+    assert pod.spec["terminationGracePeriodSeconds"] >= sleep + compose
 
 
 def test_the_images_are_those_of_compose() -> None:

@@ -125,8 +125,8 @@ class Deployment:
         while True:
             try:
                 found = look()
-            except httpx.TransportError:
-                found = None  # what is being restarted does not listen
+            except httpx.HTTPError:
+                found = None  # what is being restarted does not listen, or lacks what is
             if found:
                 return found
             assert time.monotonic() < deadline, f"{what}: not within {WAIT_S:.0f} s\n{self.compose('ps', '--all')}"
