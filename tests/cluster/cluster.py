@@ -93,7 +93,7 @@ class Cluster:
             return
         self.define("keda")
         start_keda(self.parts.machine, self.parts.programs, self.parts.keys, self.kubectl)
-        until(self.is_up, "KEDA")
+        until(self.is_up, "KEDA", 180)
 
     def is_up(self) -> bool:
         """Whether nodes are ready and services of the API there; without those no namespace is deleted."""

@@ -83,9 +83,15 @@ def test_the_password_is_in_its_secret_alone(release: Release) -> None:
 
 
 def test_budgets_know_their_pods(release: Release) -> None:
-    for name, budget in release.get("poddisruptionbudgets").items():
-        status = budget["status"]
-        assert (status["expectedPods"], status["currentHealthy"], status["disruptionsAllowed"]) == (2, 2, 1), name
+    figures = ("expectedPods", "currentHealthy", "disruptionsAllowed")
+
+    def know() -> bool:
+        for name, budget in release.get("poddisruptionbudgets").items():
+            found = tuple(budget["status"].get(figure) for figure in figures)
+            assert found == (2, 2, 1), f"{name}: {found}"
+        return True
+
+    until(know, "budgets that know their pods")
 
 
 def test_an_upgrade_replaces_the_pods_that_it_changes_and_keeps_the_password(release: Release) -> None:
@@ -152,7 +158,9 @@ def test_workers_outlive_a_redis_that_is_gone(release: Release, pool: ThreadPool
     release.put()
     outcome = release.load(pool, FILES, COLUMNS, ROWS)
     release.kubectl("delete", "pod", "reports-redis-0", "--grace-period=0", "--force")
-    release.kubectl("wait", "--for=condition=Ready", "--timeout=120s", "pod/reports-redis-0")
+    # Until it is made anew there is nothing that kubectl would wait for.
+    ready = ("wait", "--for=condition=Ready", "--timeout=120s", "pod/reports-redis-0")
+    until(lambda: release.kubectl(*ready), "the new Redis", 120)
     assert outcome.result(300) == {"complete": FILES}
     for pod in release.get("pods").values():
         if pod["metadata"]["labels"]["app.kubernetes.io/component"].startswith("worker-"):

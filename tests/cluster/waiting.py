@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +22,8 @@ class NotYetError(AssertionError):
 def until(look: Callable[[], T | None], what: str, within_s: float = 60.0) -> T:
     """Wait until a look finds something; return it.
 
-    A look that fails by an assertion or an `OSError` has found nothing yet, and its last reason is told in the end.
+    A look that fails by an assertion or an `OSError`, or whose command takes too long, has found nothing yet; its last
+    reason is told in the end.
     """
     deadline = time.monotonic() + within_s
     while True:
@@ -29,7 +31,7 @@ def until(look: Callable[[], T | None], what: str, within_s: float = 60.0) -> T:
         try:
             if found := look():
                 return found
-        except (AssertionError, OSError) as error:
+        except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
             reason = error
         if time.monotonic() > deadline:
             raise NotYetError(f"{what}: not within {within_s:.0f} s; {reason or ''}") from reason
