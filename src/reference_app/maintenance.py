@@ -57,17 +57,26 @@ async def recover_reports(ctx: Context) -> None:
 
 
 async def _recover(queues: TaskQueues, store: Store, report: Report) -> None:
+    lost: set[str] = set()
     for step in await _next_steps(store, report):
         job = cast("Job | None", await queues.get(step.queue).job(step.key))
         if job is None or job.status is Status.COMPLETE:
-            logger.warning("report %s waits for job %s, which is not there: enqueuing it again", report.id, step.key)
-            await enqueue_step(queues, step)
+            lost.add(step.key)
         elif has_failed(job):
             await fail_report(store, job)
             return
+    if not lost:
+        return
+    # What has ended meanwhile is no next step any more.
+    for step in await _next_steps(store, await store.get(report.id, columns=False)):
+        if step.key in lost:
+            logger.warning("report %s waits for job %s, which is not there: enqueuing it again", report.id, step.key)
+            await enqueue_step(queues, step)
 
 
-async def _next_steps(store: Store, report: Report) -> list[Step]:
+async def _next_steps(store: Store, report: Report | None) -> list[Step]:
+    if report is None or report.ended:
+        return []
     if not report.split:
         return [split_step(report.id)]
     analysed = await store.analysed(report.id)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,30 @@ async def test_a_job_that_waits_or_runs_is_left_alone(
 
     assert (await queues.get("reports").info())["queued"] == 1
     assert (await found(store)).status == "queued"
+
+
+async def test_a_job_that_ends_while_others_are_looked_at_is_left_alone(
+    at_once: None, context: Any, store: Store, queues: TaskQueues
+) -> None:
+    columns = 300
+    wide = "\n".join(",".join(f"{row}{column}" for column in range(columns)) for row in "ab").encode()
+    await store.create(REPORT, wide, check_file(wide, max_columns=columns), trace_id=None, ttl_s=3600)
+    await split_report(context, report_id=REPORT)
+    last = analysis_step(REPORT, columns - 1)
+
+    recovery = asyncio.create_task(recover_reports(context))
+    for _ in range(20):  # by then it looks at the first ones
+        await store.ping()
+    await store.put_figures(REPORT, columns - 1, {"name": "x"}, b"<svg/>")
+    job = await queues.get(last.queue).job(last.key)
+    assert job is not None
+    await job.finish(Status.COMPLETE)
+    assert not recovery.done()
+    await recovery
+
+    job = await queues.get(last.queue).job(last.key)
+    assert job is not None
+    assert job.status is Status.COMPLETE
 
 
 async def test_a_young_report_is_left_alone(context: Any, queues: TaskQueues) -> None:
