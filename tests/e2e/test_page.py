@@ -82,7 +82,8 @@ def test_a_file_becomes_a_report_with_charts(page: Page, otlp_receiver: OtlpRece
     trace = page.get_by_role("link", name="trace").get_attribute("href")
     assert trace is not None
     assert trace.startswith(otlp_receiver.page(""))
-    assert otlp_receiver.spans(trace.rsplit("/", 1)[1])
+    trace_id = trace.rsplit("/", 1)[1]
+    otlp_receiver.wait_for(lambda spans: any(span.trace_id == trace_id for span in spans), timeout_s=60)
 
 
 def test_progress_is_shown_while_it_is_made(page: Page) -> None:
@@ -94,14 +95,17 @@ def test_progress_is_shown_while_it_is_made(page: Page) -> None:
     header = ",".join(f"c{column}" for column in range(60))
     rows = "".join(",".join(f"{row * column / 7}" for column in range(60)) + "\n" for row in range(1500))
 
-    upload(page, f"{header}\n{rows}")
-
-    expect(page.get_by_role("heading", name="1,500 rows, 60 columns")).to_be_visible()
-    seen = page.evaluate("seen")
-    assert any(text.startswith("Being analysed") for text in seen)
-    shares = [int(text.split()[-2]) for text in seen if text.endswith("%")]
-    assert shares == sorted(shares)
+    for _ in range(5):  # who is held up meanwhile shows the end alone
+        page.evaluate("seen.length = 0")
+        upload(page, f"{header}\n{rows}")
+        expect(page.get_by_role("heading", name="1,500 rows, 60 columns")).to_be_visible()
+        seen = page.evaluate("seen")
+        shares = [int(text.split()[-2]) for text in seen if text.endswith("%")]
+        assert shares == sorted(shares)
+        if len(set(shares)) > 3:
+            break
     assert len(set(shares)) > 3
+    assert any(text.startswith("Being analysed") for text in seen)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +164,44 @@ def test_a_file_that_is_chosen_at_once_keeps_its_name_and_gets_its_trace(page: P
 
     expect(page.get_by_role("link", name="Its trace")).to_be_visible()
     expect(page.get_by_text("early.csv")).to_be_visible()
+
+
+def test_settings_that_can_t_be_read_keep_nobody_from_a_report(page: Page) -> None:
+    page.route("**/page/settings.json", lambda route: route.fulfill(body="no JSON"))
+    page.reload()
+
+    upload(page, "a,b\n1,2\n")
+
+    expect(page.get_by_role("status")).to_have_text("Complete, 100 %")
+    expect(page.get_by_role("link", name="This report")).to_be_visible()
+    expect(page.get_by_role("link", name="Its trace")).to_be_hidden()
+
+
+def test_a_report_whose_events_are_refused_is_followed_again(page: Page) -> None:
+    looks: list[Route] = []
+    refused: list[Route] = []
+
+    def answer_that_it_runs(route: Route) -> None:
+        looks.append(route)
+        if len(looks) > 2:
+            route.continue_()
+        else:
+            route.fulfill(json={**route.fetch().json(), "status": "running", "progress": 0.5})
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route)
+            route.fulfill(status=429)
+
+    page.route("**/reports/*", answer_that_it_runs)
+    page.route("**/reports/*/events", refuse_once)
+
+    upload(page, "a,b\n1,2\n")
+
+    expect(page.get_by_role("heading", name="1 row, 2 columns")).to_be_visible()
+    assert refused
 
 
 def test_a_file_takes_the_place_of_the_one_before_it(page: Page) -> None:

@@ -1,5 +1,6 @@
 const element = (id) => document.getElementById(id);
 const SHOWN = 80;
+const AGAIN_MS = 1000;
 const STATUS = { queued: "Waiting for a worker", running: "Being analysed", complete: "Complete", failed: "Failed" };
 let settings = { trace_url: null, max_upload_bytes: Infinity };
 let shown = null;  // the AbortController of the one report that the page shows
@@ -106,18 +107,20 @@ async function follow(id, signal) {
   const source = new EventSource(`/reports/${encodeURIComponent(id)}/events`);
   signal.addEventListener("abort", () => source.close());
   source.addEventListener("progress", (event) => showProgress(JSON.parse(event.data)));
-  const end = async () => {
+  const again = async () => {
     source.close();
     try {
-      show(await fetchReport(id, signal));
+      await follow(id, signal);
     } catch (error) {
       fail(error, signal);
     }
   };
-  source.addEventListener("complete", end);
-  source.addEventListener("failed", end);
+  source.addEventListener("complete", again);
+  source.addEventListener("failed", again);
   // A lost connection is taken up again by itself; a refused one is not.
-  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) end(); });
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(again, AGAIN_MS);
+  });
 }
 
 function show(report) {
@@ -214,8 +217,12 @@ function listen() {
 }
 
 async function loadSettings() {
-  const answer = await fetch("/page/settings.json").catch(() => null);
-  if (answer?.ok) settings = await answer.json();
+  try {
+    const answer = await fetch("/page/settings.json");
+    if (answer.ok) settings = await answer.json();
+  } catch {
+    // Without them no file is too large for the page, and no trace is shown.
+  }
 }
 
 listen();  // before anything is waited for: a file that is dropped early must not open in place of the page
