@@ -60,7 +60,7 @@ def test_the_check_finds_that_the_deployment_works(api: httpx.Client, otlp_recei
 def test_the_check_tells_that_no_worker_runs(deployment: Deployment) -> None:
     deployment.start_api()
     with pytest.raises(CheckError, match="is queued still: does a worker of each queue run"):
-        check(deployment.url, timeout_s=5)
+        check(deployment.url, timeout_s=1)
 
 
 def test_a_report_is_one_trace_through_all_processes(api: httpx.Client, otlp_receiver: OtlpReceiver) -> None:
@@ -70,11 +70,8 @@ def test_a_report_is_one_trace_through_all_processes(api: httpx.Client, otlp_rec
     report = follow(api, sent["id"])
 
     assert (report["status"], report["trace_id"]) == ("complete", sent["trace_id"])
-    spans = otlp_receiver.wait_for(
-        lambda spans: sum(s.kind == "CONSUMER" and s.trace_id == sent["trace_id"] for s in spans) >= 10,
-        timeout_s=TIMEOUT_S,
-    )
-    own = [span for span in spans if span.trace_id == sent["trace_id"]]
+    own = otlp_receiver.wait_for_trace(sent["trace_id"], timeout_s=TIMEOUT_S).spans
+    assert sum(span.kind == "CONSUMER" for span in own) >= 10
     parents = {span.span_id: span for span in own}
     assert {span.service for span in own} == {"reference-api", "reference-worker-reports", "reference-worker-analysis"}
     assert [(span.name, span.kind) for span in own if not span.parent_id] == [("POST /reports", "SERVER")]
@@ -84,6 +81,7 @@ def test_a_report_is_one_trace_through_all_processes(api: httpx.Client, otlp_rec
     analysed = [span for span in own if span.name == "analyse cells"]
     assert len(analysed) == 8
     assert {parents[span.parent_id or ""].kind for span in analysed} == {"CONSUMER"}
+    spans = otlp_receiver.spans()
     names = {span.name for span in spans if span.kind == "SERVER"}
     assert names <= {"POST /reports", "GET /reports/{report_id}", "GET /reports/{report_id}/events"}
     assert not [span for span in spans if span.name.endswith((" receive", " send"))]
@@ -119,7 +117,7 @@ def test_the_api_ends_though_somebody_listens(deployment: Any) -> None:
                 told.append(line)
                 first.set()
 
-    with httpx.Client(base_url=deployment.url, trust_env=False) as client:
+    with httpx.Client(base_url=deployment.url, timeout=TIMEOUT_S, trust_env=False) as client:
         report_id = send(client, b"a\n1\n")["id"]
     listener = threading.Thread(target=listen)
     listener.start()
