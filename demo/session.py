@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ("run",)
 
-TRACE_WAIT_S = 10.0
+TRACE_WAIT_S = 30.0
 """How long to wait for a trace's last spans before showing what is there."""
-METRICS_WAIT_S = 5.0
+METRICS_WAIT_S = 30.0
 """How long to wait for the metrics of a trace's runs, which a process exports each second."""
 TRACE_POLL_S = 0.05
 CHILD_WAIT_S = 1.0

@@ -22,6 +22,8 @@ from demo.stack import QUEUES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.timeout(240)
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 TIMEOUT_S = 100
 
@@ -214,8 +216,8 @@ def test_a_refused_file_ends_with_the_sentence_of_the_api(
 def test_a_signal_in_the_middle_leaves_nothing(
     run_demo: Any, people: Path, moment: str, number: signal.Signals
 ) -> None:
-    header = ",".join(f"c{column}" for column in range(60))
-    people.write_text(header + "\n" + (",".join(["1.5"] * 60) + "\n") * 1000)  # it is not done when it is told to end
+    header = ",".join(f"c{column}" for column in range(400))
+    people.write_text(header + "\n" + (",".join(["1.5"] * 400) + "\n") * 1000)  # it isn't done when it is told to end
     demo = run_demo("--once", people)
     demo.wait_for(moment, errors=True)
     demo.process.send_signal(number)
@@ -229,9 +231,9 @@ def test_it_serves_the_page_and_the_trace_until_it_is_interrupted(run_demo: Any,
     demo = run_demo(people)
     trace_url = demo.wait_for(r"page: (http://\S+/trace/[0-9a-f]{32})$")
     url = demo.wait_for(r"The page is at (http://\S+)")
-    page = httpx.get(url)
+    page = httpx.get(url, timeout=TIMEOUT_S)
     assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (200, "text/html")
-    trace = httpx.get(f"{trace_url}.json").json()
+    trace = httpx.get(f"{trace_url}.json", timeout=TIMEOUT_S).json()
     assert trace["complete"]
     assert {"SERVER", "PRODUCER", "CONSUMER"} <= {span["kind"] for span in trace["spans"]}
     running = "\n".join(demo.left())  # what the other tests find nothing of

@@ -196,7 +196,8 @@ def test_buttons_work_with_protection_against_forged_requests(browser: Browser, 
     enqueue(queue, "build_report", key="job-1")
     app = build_app(queue, "/saq", csrf_config=CSRFConfig(secret="s" * 32))
     with serve(app) as origin, opened(browser, origin) as watched:
-        assert httpx.post(f"{origin}/saq/api/queues/reports/jobs/job-1/abort").status_code == 403
+        abort = f"{origin}/saq/api/queues/reports/jobs/job-1/abort"
+        assert httpx.post(abort, timeout=60).status_code == 403
         page = watched.page
         page.goto(f"{origin}/saq/queues/reports/jobs/job-1")
         page.get_by_role("button", name="Abort").click()

@@ -20,11 +20,17 @@ from opentelemetry.trace import Link, SpanKind, StatusCode
 from demo.receiver import KEPT_TRACES, OtlpReceiver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from demo.spans import Span
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
+
+
+@pytest.fixture
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=60) as client:
+        yield client
 
 
 def _provider(receiver: OtlpReceiver, compression: Compression) -> TracerProvider:
@@ -71,21 +77,23 @@ def test_spans_arrive_from_the_sdk(otlp_receiver: OtlpReceiver, compression: Com
     assert 0 < root.start_ns <= child.start_ns <= child.end_ns <= root.end_ns
 
 
-def test_trace_as_json_and_as_a_page(otlp_receiver: OtlpReceiver, make_span: Callable[..., Span]) -> None:
+def test_trace_as_json_and_as_a_page(
+    otlp_receiver: OtlpReceiver, http: httpx.Client, make_span: Callable[..., Span]
+) -> None:
     root, child = make_span(1, name="<b>root</b>"), make_span(2, 1, start=1, attributes={"key": b"\x01"})
     url = otlp_receiver.page(root.trace_id)
     otlp_receiver.add([child])
-    assert not httpx.get(f"{url}.json").json()["complete"]
-    assert 'http-equiv="refresh"' in httpx.get(url).text
+    assert not http.get(f"{url}.json").json()["complete"]
+    assert 'http-equiv="refresh"' in http.get(url).text
 
     otlp_receiver.add([root, child])
-    shown = httpx.get(f"{url}.json").json()
+    shown = http.get(f"{url}.json").json()
     assert (shown["trace_id"], shown["complete"]) == (root.trace_id, True)
     assert [(span["span_id"], span["parent_id"]) for span in shown["spans"]] == [
         (root.span_id, None),
         (child.span_id, root.span_id),
     ]
-    page = httpx.get(url)
+    page = http.get(url)
     assert page.headers["content-type"].startswith("text/html")
     assert 'http-equiv="refresh"' not in page.text
     assert "&lt;b&gt;root&lt;/b&gt;" in page.text
@@ -93,8 +101,8 @@ def test_trace_as_json_and_as_a_page(otlp_receiver: OtlpReceiver, make_span: Cal
 
 
 @pytest.mark.parametrize("path", ["/", "/trace/", "/trace/xyz", "/trace/" + "A" * 32, "/trace/../etc/passwd"])
-def test_no_other_page(otlp_receiver: OtlpReceiver, path: str) -> None:
-    assert httpx.get(otlp_receiver.endpoint + path).status_code == 404
+def test_no_other_page(otlp_receiver: OtlpReceiver, http: httpx.Client, path: str) -> None:
+    assert http.get(otlp_receiver.endpoint + path).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -108,22 +116,24 @@ def test_no_other_page(otlp_receiver: OtlpReceiver, path: str) -> None:
     ],
 )
 def test_what_is_no_export_is_refused(
-    otlp_receiver: OtlpReceiver, path: str, headers: dict[str, str], body: bytes, status: int
+    otlp_receiver: OtlpReceiver, http: httpx.Client, path: str, headers: dict[str, str], body: bytes, status: int
 ) -> None:
-    assert httpx.post(otlp_receiver.endpoint + path, headers=headers, content=body).status_code == status
+    assert http.post(otlp_receiver.endpoint + path, headers=headers, content=body).status_code == status
     assert otlp_receiver.spans() == []
 
 
-def test_a_body_that_grows_too_large_is_refused(otlp_receiver: OtlpReceiver) -> None:
+def test_a_body_that_grows_too_large_is_refused(otlp_receiver: OtlpReceiver, http: httpx.Client) -> None:
     body = gzip.compress(bytes(65 * 1024 * 1024))
     url = f"{otlp_receiver.endpoint}/v1/traces"
-    assert httpx.post(url, headers=PROTOBUF | {"Content-Encoding": "gzip"}, content=body).status_code == 413
+    assert http.post(url, headers=PROTOBUF | {"Content-Encoding": "gzip"}, content=body).status_code == 413
 
 
 @pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
-def test_an_empty_export_of_any_signal_is_accepted(otlp_receiver: OtlpReceiver, signal: str) -> None:
+def test_an_empty_export_of_any_signal_is_accepted(
+    otlp_receiver: OtlpReceiver, http: httpx.Client, signal: str
+) -> None:
     body = ExportTraceServiceRequest().SerializeToString()
-    answer = httpx.post(f"{otlp_receiver.endpoint}/v1/{signal}", headers=PROTOBUF, content=body)
+    answer = http.post(f"{otlp_receiver.endpoint}/v1/{signal}", headers=PROTOBUF, content=body)
     assert (answer.status_code, answer.content) == (200, b"")
 
 
@@ -147,7 +157,7 @@ def test_waiting_for_a_trace_ends_when_it_is_complete(
 
 
 def test_leaving_ends_kept_alive_connections_and_every_thread() -> None:
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         with OtlpReceiver() as receiver:
             assert client.get(receiver.page("0" * 32)).status_code == 200
         assert not [thread for thread in threading.enumerate() if thread.name == "otlp-receiver"]
