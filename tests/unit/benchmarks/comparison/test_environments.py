@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+pytestmark = pytest.mark.timeout(600)  # environments are made
+
+
 @pytest.fixture
 def require(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Say what SAQ's environment has to hold."""
