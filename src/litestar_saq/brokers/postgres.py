@@ -8,15 +8,15 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL
 from saq.job import Status
 from saq.queue.base import logger
-from saq.queue.postgres import DEQUEUE, ENQUEUE, ListenMultiplexer
 from saq.queue.postgres import PostgresQueue as SaqPostgresQueue
 from saq.utils import now, now_seconds
 
 from litestar_saq.brokers import _statements as statements
 from litestar_saq.brokers._batches import MOST
+from litestar_saq.brokers._ear import Ear
 from litestar_saq.brokers._pool import make_pool
 from litestar_saq.brokers._postgres_broker import PostgresBroker
 from litestar_saq.brokers._row_leases import RowLeases
@@ -48,17 +48,6 @@ _transaction: ContextVar[Transaction | None] = ContextVar("litestar_saq_transact
 """The one in which the job is enqueued that is enqueued now."""
 
 
-class _Listener(ListenMultiplexer):
-    """SAQ's, which has a fetch look again once it is told of new jobs: one that came before that is found at once."""
-
-    async def _start(self) -> None:
-        async with self.pool.connection() as connection:
-            await connection.execute(SQL("LISTEN {}").format(Identifier(self.key)))
-            self.publish(ENQUEUE, ENQUEUE)
-            async for told in connection.notifies():
-                self.publish(told.payload, told.payload)
-
-
 class PostgresQueue(QueueMixin, SaqPostgresQueue):
     """SAQ's Postgres queue.
 
@@ -71,7 +60,9 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
 
     def __init__(self, pool: AsyncConnectionPool | None = None, **options: Any) -> None:
         super().__init__(cast("Any", pool), **options)
-        self._listener = _Listener(self.pool, self._channel)
+        self._listener: Ear = Ear(self.pool, self._channel)
+        self._looked = 0
+        """Of which news it has been looked for jobs."""
         self._reopen = False
         self._rows = Rows(self)
         self._seen: dict[tuple[bytes, str], float] = {}
@@ -88,7 +79,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             old, self._reopen = self.pool, False
             sizes = {"min_size": old.min_size, "max_size": old.max_size, "timeout": old.timeout}
             self.pool = make_pool(cast("Any", old).conninfo, kwargs=old.kwargs, **sizes)
-            self._listener = _Listener(self.pool, self._channel)
+            self._listener = Ear(self.pool, self._channel)
         await super().connect()
 
     def __repr__(self) -> str:
@@ -116,6 +107,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
     async def disconnect(self) -> None:
         """Give back what was prefetched, then close the pool where it is ours."""
         if self._connected:
+            await self._listener.close()
             while not self._job_queue.empty():
                 await PostgresBroker().release(self, self._job_queue.get_nowait())
             self._reopen = self._manage_pool_lifecycle
@@ -192,21 +184,61 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         await self.settle_loss(lost)
         return True
 
+    async def dequeue(self, timeout: float = 0.0, poll_interval: float = 0.0) -> SaqJob | None:  # noqa: ASYNC109 - SAQ's signature
+        """Fetch a job (SAQ's `Queue.dequeue`).
+
+        SAQ's begins to listen once it has looked: a job that comes in between waits for the scheduler's next second.
+        """
+        if poll_interval > 0:
+            return await super().dequeue(timeout, poll_interval)
+        self._waiting += 1
+        try:
+            if self._job_queue.empty():
+                await self._dequeue()
+            if (job := self._at_hand()) is not None:
+                return job
+            async with asyncio.timeout(timeout or None):
+                return await self._wait_for_job()
+        except (TimeoutError, asyncio.CancelledError):
+            return None
+        finally:
+            self._waiting -= 1
+
+    async def _wait_for_job(self) -> SaqJob:
+        async with self._listener.changes() as change:
+            while True:
+                if self._looked < self._listener.news and not self._dequeue_lock.locked():
+                    await self._dequeue()
+                if (job := self._at_hand()) is not None:
+                    return job
+                await change()
+
+    def _at_hand(self) -> SaqJob | None:
+        job: SaqJob | None = None if self._job_queue.empty() else self._job_queue.get_nowait()
+        return job
+
     async def _dequeue(self) -> None:
         if self._dequeue_lock.locked():
+            self._listener.news += 1  # who looks now looks again, for us too
             return
         async with self._dequeue_lock:
-            if not self._waiting:
+            await self._look()
+            while self._looked < self._listener.news:
+                await self._look()
+
+    async def _look(self) -> None:
+        self._looked = self._listener.news
+        jobs: list[Job] | None = None
+        while jobs is None:
+            wanted = self._waiting - self._job_queue.qsize()
+            if wanted <= 0:
                 return
-            jobs: list[Job] | None = None
-            while jobs is None:
-                async with self.pool.connection() as connection, connection.transaction():
-                    jobs = await self._take(connection, self._waiting)
-            for job in jobs:
-                self._job_queue.put_nowait(job)
-            if jobs:
-                self._listener.publish(DEQUEUE, DEQUEUE)  # who waits here may not be told by the server yet
-                await self._notify(DEQUEUE)
+            async with self.pool.connection() as connection, connection.transaction():
+                jobs = await self._take(connection, wanted)
+        for job in jobs:
+            self._job_queue.put_nowait(job)
+        if jobs:
+            self._listener.tell()
 
     async def _take(self, connection: AsyncConnection[Any], limit: int) -> list[Job] | None:
         """Return jobs that are this worker's now; None where those that were there can't be read."""

@@ -309,3 +309,77 @@ async def test_a_job_that_one_of_several_workers_of_a_queue_object_has_taken_is_
         while not (swept := await queue.sweep(lock=1, abort=0.01)):
             await asyncio.sleep(0.1)
     assert len(swept) == 1
+
+
+def slow_to_look(queue: Any, *functions: Any) -> Worker:
+    """A worker that finds jobs by being told of them alone."""
+    worker = Worker(queue, functions, concurrency=2, timers={"schedule": 3600})
+    worker.start_in_background()
+    return worker
+
+
+async def test_a_free_slot_is_told_of_jobs_while_another_one_runs_one(make_queue: MakeQueue) -> None:
+    queue, producer = await make_queue(), await make_queue()
+    running, may_end, ran = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hold(_ctx: Any) -> None:
+        running.set()
+        await may_end.wait()
+
+    async def note(_ctx: Any) -> None:
+        ran.set()
+
+    worker = slow_to_look(queue, ("hold", hold), ("note", note))
+    async with asyncio.timeout(60):
+        for _ in range(3):
+            ran.clear()
+            await producer.enqueue("note")
+            await ran.wait()
+        await producer.enqueue("hold", timeout=0)
+        await running.wait()
+        ran.clear()
+        await producer.enqueue("note")
+        await ran.wait()
+    may_end.set()
+    await worker.stop_in_background()
+
+
+async def test_no_job_is_missed_between_a_look_and_the_wait_for_news(make_queue: MakeQueue) -> None:
+    queue, producer = await make_queue(), await make_queue()
+    ran: asyncio.Queue[int] = asyncio.Queue()
+
+    async def note(_ctx: Any, *, number: int) -> None:
+        ran.put_nowait(number)
+
+    worker = slow_to_look(queue, ("note", note))
+    for number in range(200):
+        await producer.enqueue("note", number=number)
+        async with asyncio.timeout(30):
+            assert await ran.get() == number
+        await asyncio.sleep(number % 10 * 0.0005)  # at another moment of the look each time
+    await worker.stop_in_background()
+
+
+async def test_who_waits_for_jobs_is_told_when_the_connection_is_lost(make_queue: MakeQueue, postgres_url: str) -> None:
+    queue, producer = await make_queue(), await make_queue()
+    ran = asyncio.Event()
+
+    async def note(_ctx: Any) -> None:
+        ran.set()
+
+    worker = slow_to_look(queue, ("note", note))
+
+    async def listeners(other: Any) -> list[int]:
+        found = await other.execute("SELECT pid FROM pg_stat_activity WHERE query = %s", [f'LISTEN "{queue._channel}"'])
+        return [pid for (pid,) in await found.fetchall()]
+
+    async with await AsyncConnection.connect(postgres_url, autocommit=True) as other, asyncio.timeout(100):
+        while not (before := await listeners(other)):
+            await asyncio.sleep(0.05)
+        for pid in before:
+            await other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        while not set(await listeners(other)) - set(before):
+            await asyncio.sleep(0.05)
+        await producer.enqueue("note")
+        await ran.wait()
+    await worker.stop_in_background()
