@@ -267,7 +267,7 @@ class JobRun:
         for attempt in count():
             try:
                 # What could not be written before may be written, and the job somebody else's by now.
-                doubted = attempt > 0 or worker.may_have_lost(self._began)
+                doubted = attempt > 0 or worker.may_have_lost(self._began) or self._may_be_swept()
                 if not doubted or await worker.broker.expect(worker.queue, self._job, self._attempt):
                     await outcome()
             except worker.broker.unreachable as error:
@@ -283,6 +283,11 @@ class JobRun:
                 if attempt >= _TELL_TRIES:
                     logger.info("The outcome of job %s is known", key)
                 return
+
+    def _may_be_swept(self) -> bool:
+        """Tell whether it has run for so long that others may have taken it for stuck, though its worker lives."""
+        ran_s, job = time.monotonic() - self._began, self._job
+        return bool((job.heartbeat and ran_s >= job.heartbeat) or (job.timeout and ran_s >= job.timeout))
 
     def _forget(self) -> None:
         """Free the job's slot, unless a later attempt of the same key has taken it."""

@@ -304,6 +304,31 @@ async def test_a_sweep_takes_a_stuck_job(queue: Queue, key: str, run_worker: Sta
     assert (job.status, job.result, job.attempts) == (Status.COMPLETE, 3, 2)
 
 
+async def test_what_ends_after_it_was_swept_ends_no_later_attempt(
+    queue: Queue, key: str, run_worker: StartWorker
+) -> None:
+    may_end = asyncio.Event()
+
+    async def work(ctx: Any) -> int:
+        attempt: int = ctx["job"].attempts
+        if attempt == 1:
+            await may_end.wait()
+        return attempt
+
+    # It lives, and does not hear that its job is to be aborted, as one whose loop is busy.
+    run_worker(("work", work), concurrency=1, timers={"sweep": 1, "abort": 3600})
+    await queue.enqueue("work", key=key, heartbeat=1, timeout=0, retries=2)
+
+    async def is_queued_again() -> bool:
+        job = await queue.job(key)
+        return bool(job and job.status is Status.QUEUED and job.attempts)
+
+    await until(is_queued_again, 60)
+    may_end.set()
+    job = await finished(queue, key)
+    assert (job.status, job.result, job.attempts) == (Status.COMPLETE, 2, 2)
+
+
 async def test_a_sweep_that_takes_its_time_leaves_what_is_alive_by_then(
     queue: Queue, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
