@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +169,8 @@ class Supervisor:
         """
         while not self._stopping and any(w.process or w.due is not None for w in self.processes):
             self._wait_for_change()
+            if self.is_stopping:
+                break  # who was told so too may have ended before us
             for worker in self.processes:
                 if worker.process is not None and not worker.process.is_alive():
                     self._ended(worker)
@@ -229,6 +232,8 @@ class Supervisor:
         process: BaseProcess = context.Process(
             target=run_child, args=(self.source, worker.queues), name=f"worker-{worker.name}"
         )
+        if context.get_start_method() != "fork":
+            resource_tracker.ensure_running()  # its start, else part of the child's, lets through what is blocked
         # The child lets them through once it has handlers of its own, and not ours.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:

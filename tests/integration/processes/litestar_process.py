@@ -16,10 +16,10 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("LITESTAR", "LitestarProcess")
+__all__ = ("LITESTAR", "SOURCE", "LitestarProcess")
 
 LITESTAR = Path(sys.executable).with_name("litestar")
-_SOURCE = Path(__file__).parents[3] / "src"
+SOURCE = Path(__file__).parents[3] / "src"
 
 
 class LitestarProcess:
@@ -36,7 +36,7 @@ class LitestarProcess:
         self._out = directory / f"stdout-{number}.txt"
         self._err = directory / f"stderr-{number}.txt"
         own = {name: value for name, value in os.environ.items() if not name.startswith(("LITESTAR_", "OTEL_"))}
-        search = os.pathsep.join(filter(None, [str(_SOURCE), os.environ.get("PYTHONPATH")]))
+        search = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._popen = subprocess.Popen(
                 [LITESTAR, *arguments],

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from saq import Status
 
+from tests.integration.processes.litestar_process import SOURCE
+
 if TYPE_CHECKING:
     from tests.integration.processes.run import Run
 
@@ -160,3 +162,15 @@ async def test_a_burst_beside_a_queue_that_goes_on(run: Run) -> None:
     process.signal(signal.SIGTERM)
     assert await run.exit(process) == 0
     assert len(run.events("startup")) == 2
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+async def test_a_child_hears_no_signal_before_it_has_its_handlers(run: Run, method: str) -> None:
+    search = os.pathsep.join([str(run.directory / "masks"), str(run.directory), str(SOURCE)])
+    process = run.workers(METHOD=method, HOLD_IMPORT=1, PYTHONPATH=search)
+    await run.told("importing", times=2)
+    told = run.events("started")
+    assert len(told) == (2 if method == "spawn" else 1)
+    assert all({signal.SIGINT, signal.SIGTERM} <= set(one["blocked"]) for one in told)
+    process.signal(signal.SIGTERM)
+    assert await run.exit(process) == 0
