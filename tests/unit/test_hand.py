@@ -68,12 +68,12 @@ async def test_they_go_back_together_after_a_while() -> None:
     back: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
     hand = Hand(10, back.set_result, lambda: True)
     jobs = [Job("f", key=str(number)) for number in range(3)]
+    began = asyncio.get_running_loop().time()
     for job in jobs:
         hand.put(job)
     assert hand.pop() is jobs[0]
     assert hand.wanted() == -2
-    began = asyncio.get_running_loop().time()
-    assert await asyncio.wait_for(back, 5) == jobs[1:]
+    assert await asyncio.wait_for(back, 60) == jobs[1:]
     assert asyncio.get_running_loop().time() - began >= _hand.LONGEST_S * 0.9
     assert not hand
 
@@ -89,11 +89,11 @@ async def test_they_wait_for_those_that_are_under_way() -> None:
     hand = Hand(10, back.set_result, is_settled)
     first, late = Job("f", key="first"), Job("f", key="late")
     hand.put(first)
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(asked.wait(), 60)
     assert hand.wanted() == -1
     hand.put(late)
     settled = True
-    assert await asyncio.wait_for(back, 5) == [first, late]
+    assert await asyncio.wait_for(back, 60) == [first, late]
 
 
 async def test_none_goes_back_where_there_is_none() -> None:
@@ -104,6 +104,6 @@ async def test_none_goes_back_where_there_is_none() -> None:
     hand.put(Job("f"))
     hand.pop()
     other.put(Job("f"))
-    await asyncio.wait_for(later.wait(), 5)
+    await asyncio.wait_for(later.wait(), 60)
     hand.clear()
     assert back == []

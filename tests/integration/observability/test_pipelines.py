@@ -42,7 +42,7 @@ def parent_of(span: dict[str, Any]) -> str | None:
 def send_a_span(endpoint: str, name: str) -> str:
     """Send a span of one's own; return its trace."""
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=1)))
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=60)))
     with provider.get_tracer("tests").start_as_current_span(name) as span:
         trace_id = span.get_span_context().trace_id
     provider.shutdown()
@@ -223,4 +223,4 @@ def test_badger_keeps_traces_over_a_restart(backends: Backends) -> None:
     assert jaeger.get_wrapped_container().wait()["StatusCode"] == 0
     again = backends.start_jaeger("jaeger-badger.yaml", volume)
 
-    assert names(again) == ["kept"]
+    wait_for(lambda: names(again), "the trace after the restart", lambda seen: seen == ["kept"])

@@ -112,7 +112,8 @@ async def test_metadata_that_many_jobs_share_is_not_changed(queue: Queue, run_wo
     meta = {"mine": 1}
     assert await queue.map("double", [{"n": n} for n in range(3)], meta=meta, poll_interval=0.05) == [0, 2, 4]
     assert meta == {"mine": 1}
-    producers, consumers = told.named("enqueue"), told.named("process")
+    spans = await told.spans(enqueue=3, process=3)
+    producers, consumers = spans[:3], spans[3:]
     assert {linked(consumer)[0] for consumer in consumers} == {span_id(producer) for producer in producers}
 
 
