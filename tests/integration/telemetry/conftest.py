@@ -120,6 +120,21 @@ def kinds(*spans: ReadableSpan) -> list[SpanKind]:
     return [span.kind for span in spans]
 
 
+def _patient(url: str) -> str:
+    # The client's own 5 s are no longer than a machine may stall.
+    return f"{url}{'&' if '?' in url else '?'}socket_timeout=60&socket_connect_timeout=60"
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_url: str) -> str:
+    return _patient(redis_url)
+
+
+@pytest.fixture(scope="session")
+def valkey_url(valkey_url: str) -> str:
+    return _patient(valkey_url)
+
+
 @pytest.fixture
 def told() -> Told:
     return Told()

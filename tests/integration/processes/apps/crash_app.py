@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import Any
 
-from events import emit
+from events import emit, released
 from litestar import Litestar
 
 from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
@@ -14,8 +14,10 @@ from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
 SECONDS = float(os.environ.get("SECONDS", "0.1"))
 
 
-async def nap(ctx: Any, *, secret: str) -> bool:
+async def nap(ctx: Any, *, secret: str, held: bool) -> bool:
     emit("started", job=ctx["job"].key)
+    if held:
+        await released()
     await asyncio.sleep(SECONDS)
     emit("finished", job=ctx["job"].key)
     return bool(secret)
