@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.integration.processes.run import Run
 
 APP = "monitored_app:app"
+HEARTBEAT_S = 12
+"""Beats come after a half of it; the other half is longer than a machine may stall."""
 PLACES = ("one", "two workers", "spawn", "threads", "server's processes", "server's loop")
 
 
@@ -42,13 +44,14 @@ async def test_monitored_jobs_outlast_their_heartbeat_and_others_are_swept(
     async def one(run: Run, place: str) -> None:
         process = start(run, place)
         functions = ("monitored", "monitored_in_thread", "at_an_interval")
-        jobs = [await run.enqueue(function, heartbeat=4, retries=1) for function in functions]
-        unmonitored = await run.enqueue("unmonitored", heartbeat=4, retries=1)
+        jobs = [await run.enqueue(function, heartbeat=HEARTBEAT_S, retries=1) for function in functions]
+        unmonitored = await run.enqueue("unmonitored", heartbeat=HEARTBEAT_S, retries=1)
+        swept = await run.ended(unmonitored)
+        assert (swept.status, swept.error) == (Status.ABORTED, "swept"), place
+        run.release()
         for job in jobs:
             ended = await run.ended(job)
             assert (ended.status, ended.attempts, ended.result) == (Status.COMPLETE, 1, True), (place, job.function)
-        swept = await run.ended(unmonitored)
-        assert (swept.status, swept.error) == (Status.ABORTED, "swept"), place
         process.signal(signal.SIGTERM)
         assert await run.exit(process) == 0
 
@@ -57,7 +60,7 @@ async def test_monitored_jobs_outlast_their_heartbeat_and_others_are_swept(
 
 async def test_a_job_whose_loop_is_blocked_is_swept(run: Run) -> None:
     name = run.queue_name("a")
-    process = run.workers("--queues", name, "--workers", "2", app=APP, METHOD="fork", CONCURRENCY=1, LASTS=10)
+    process = run.workers("--queues", name, "--workers", "2", app=APP, METHOD="fork", CONCURRENCY=1, BLOCKS=10)
     await run.workers_live(2, "a")
     job = await run.enqueue("blocking", heartbeat=1, retries=1)
     await run.told("started")
@@ -68,6 +71,7 @@ async def test_a_job_whose_loop_is_blocked_is_swept(run: Run) -> None:
 
     await run.until(is_aborted, "the sweep of the other worker")
     assert job.error == "swept"
+    await run.told("woke")
     process.signal(signal.SIGTERM)
     assert await run.exit(process) == 0
 

@@ -8,12 +8,12 @@ import os
 import time
 from typing import Any
 
-from events import emit, released
+from events import emit, released, released_in_thread
 from litestar import Litestar
 
 from litestar_saq import QueueConfig, SAQConfig, SAQPlugin, monitored_job
 
-LASTS_S = float(os.environ.get("LASTS", "9"))
+BLOCKS_S = float(os.environ.get("BLOCKS", "0"))
 MODE: Any = os.environ.get("MODE", "multiprocessing")
 if method := os.environ.get("METHOD"):
     multiprocessing.set_start_method(method, force=True)
@@ -21,25 +21,24 @@ if method := os.environ.get("METHOD"):
 
 @monitored_job()
 async def monitored(_ctx: Any, *, secret: str) -> bool:
-    await asyncio.sleep(LASTS_S)
+    await released()
     return bool(secret)
 
 
 @monitored_job()
 def monitored_in_thread(_ctx: Any, *, secret: str) -> bool:
-    time.sleep(LASTS_S)
+    released_in_thread()
     return bool(secret)
 
 
 @monitored_job(interval=0.5)
 async def at_an_interval(_ctx: Any, *, secret: str) -> bool:
-    await asyncio.sleep(LASTS_S)
+    await released()
     return bool(secret)
 
 
-async def unmonitored(_ctx: Any, *, secret: str) -> bool:
-    await asyncio.sleep(LASTS_S)
-    return bool(secret)
+async def unmonitored(_ctx: Any, *, secret: str) -> None:
+    await asyncio.Event().wait()
 
 
 @monitored_job(interval=0.01)
@@ -52,7 +51,8 @@ async def busy(ctx: Any, *, secret: str) -> bool:
 @monitored_job(interval=0.1)
 async def blocking(ctx: Any, *, secret: str) -> bool:
     emit("started", job=ctx["job"].key)
-    time.sleep(LASTS_S)  # noqa: ASYNC251 - a loop that is blocked is what is looked at
+    time.sleep(BLOCKS_S)  # noqa: ASYNC251 - a loop that is blocked is what is looked at
+    emit("woke")
     return bool(secret)
 
 
