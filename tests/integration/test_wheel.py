@@ -47,15 +47,19 @@ def test_alone_it_runs_the_first_example(wheel: Path, redis_url: str, tmp_path: 
     env = {name: value for name, value in os.environ.items() if not name.startswith(("LITESTAR_", "PYTHON"))}
     env["REDIS_URL"] = redis_url
     command = [venv / "bin" / "litestar", "--app-dir=examples/", "--app", "basic:app", "workers"]
-    status = subprocess.run(
-        [*command, "status", "--json"],
-        cwd=ROOT,
-        env=env,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    for _ in range(3):  # where the machine stalls, an answer may take longer than it is given
+        status = subprocess.run(
+            [*command, "status", "--json"],
+            cwd=ROOT,
+            env=env,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if status.returncode == 0:
+            break
+    assert status.returncode == 0, status.stderr
     assert '"reachable": true' in status.stdout
     with subprocess.Popen([*command, "run"], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr

@@ -129,14 +129,16 @@ async def test_a_signal_may_come_upon_another_one_or_upon_the_log(
     make_run: Callable[[], Run], layout: str, mode: str, upon: str
 ) -> None:
     letters, workers = LAYOUTS[layout]
+    few = asyncio.Semaphore(4)
 
     async def one(run: Run, line: int) -> None:
         names = ",".join(run.queue_name(letter) for letter in letters)
-        process = run.workers("--queues", names, app="signals_app:app", UPON=upon, MODE=mode, AT_LINE=line)
-        await run.workers_live(workers, *letters)
-        (run.directory / "armed").touch()
-        process.signal(signal.SIGTERM)
-        assert await run.exit(process) == 0
+        async with few:
+            process = run.workers("--queues", names, app="signals_app:app", UPON=upon, MODE=mode, AT_LINE=line)
+            await run.workers_live(workers, *letters)
+            (run.directory / "armed").touch()
+            process.signal(signal.SIGTERM)
+            assert await run.exit(process) == 0
         assert "did not end within" not in process.output
 
     await asyncio.gather(*(one(make_run(), line) for line in range(1, 13)))

@@ -47,7 +47,13 @@ async def nothing(_ctx: Any) -> None: ...
 
 
 queues = [
-    QueueConfig(dsn=os.environ["DSN"], name=f"{letter}-{os.environ['RUN']}", tasks=[nothing], multiprocessing_mode=MODE)
+    QueueConfig(
+        dsn=os.environ["DSN"],
+        name=f"{letter}-{os.environ['RUN']}",
+        tasks=[nothing],
+        multiprocessing_mode=MODE,
+        shutdown_grace_period_s=30,  # else they have 11 s to end, and a machine may stall
+    )
     for letter in "ab"
 ]
 app = Litestar(plugins=[SAQPlugin(SAQConfig(queue_configs=queues))])

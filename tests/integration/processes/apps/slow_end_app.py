@@ -28,7 +28,10 @@ async def startup(_ctx: Any) -> None:
 
 configs = [
     QueueConfig(
-        name=f"{letter}-{os.environ['RUN']}", broker_instance=SlowRedis.from_url(os.environ["DSN"]), startup=startup
+        name=f"{letter}-{os.environ['RUN']}",
+        broker_instance=SlowRedis.from_url(os.environ["DSN"]),
+        startup=startup,
+        shutdown_grace_period_s=30,  # else they have 11 s to end, and a machine may stall
     )
     for letter in os.environ.get("LETTERS", "ab")
 ]

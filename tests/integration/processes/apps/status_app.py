@@ -7,7 +7,9 @@ from typing import Any
 
 from litestar import Litestar
 
-from litestar_saq import QueueConfig, SAQConfig, SAQPlugin
+from litestar_saq import QueueConfig, SAQConfig, SAQPlugin, cli
+
+cli.STATUS_TIMEOUT_S = float(os.environ.get("STATUS_TIMEOUT", "60"))
 
 
 async def quick(_ctx: Any, *, secret: str) -> int:
@@ -16,7 +18,10 @@ async def quick(_ctx: Any, *, secret: str) -> int:
 
 configs = [
     QueueConfig(
-        name=f"{letter}-{os.environ['RUN']}", dsn=os.environ.get(f"DSN_{letter}", os.environ["DSN"]), tasks=[quick]
+        name=f"{letter}-{os.environ['RUN']}",
+        dsn=os.environ.get(f"DSN_{letter}", os.environ["DSN"]),
+        broker_instance_options={"socket_timeout": 60, "socket_connect_timeout": 60},
+        tasks=[quick],
     )
     for letter in "ab"
 ]
