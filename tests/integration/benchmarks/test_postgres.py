@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,10 +24,11 @@ def run(url: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_ours_and_saq_are_measured_on_postgres_and_it_is_left_empty(postgres_url: str) -> None:
-    name = Identifier("benchmark")
+    database = f"benchmark-{uuid.uuid4().hex[:12]}"
+    name = Identifier(database)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(SQL("CREATE DATABASE {}").format(name))
-        url = urlsplit(postgres_url)._replace(path="/benchmark").geturl()
+        url = urlsplit(postgres_url)._replace(path=f"/{database}").geturl()
         try:
             page = (ROOT / "benchmarks" / "README.md").read_text()
             done = run(url)

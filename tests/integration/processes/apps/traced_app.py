@@ -108,7 +108,7 @@ def queue_config(letter: str) -> QueueConfig:
 config = SAQConfig(
     queue_configs=[queue_config(letter) for letter in "ab"],
     otel_setup=set_up,
-    otel_options=OtelOptions(flush_timeout_s=float(os.environ.get("FLUSH", "5"))),
+    otel_options=OtelOptions(flush_timeout_s=float(os.environ.get("FLUSH", "30"))),
     use_server_lifespan="SERVE" in os.environ,
 )
 app = Litestar(
