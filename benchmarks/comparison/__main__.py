@@ -55,6 +55,7 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--steps", type=_names(GROUPS), metavar="NAMES", help=f"of {', '.join(GROUPS)}")
     parser.add_argument("--jobs", type=int, help="how many jobs are enqueued and drained (20000; quick: 3000)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (%(default)s)")
+    parser.add_argument("--limit", type=float, metavar="S", help="how long a drain goes on at most (10; quick: 2)")
     parser.add_argument("--million", action="store_true", help="measure ours and SAQ with 1,000,000 jobs waiting, too")
     parser.add_argument("--write", action="store_true", help="write the page although this is a part, or a look")
     parser.add_argument("--add", action="store_true", help="write it beside what the last run has of other steps")
@@ -83,13 +84,14 @@ def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
 def _make_plan(options: argparse.Namespace) -> Plan:
     groups = options.steps or GROUPS
     if options.quick:
-        return quick_plan(options.only or _QUICK, groups, options.jobs or 3000, options.rounds)
+        return quick_plan(options.only or _QUICK, groups, options.jobs or 3000, options.rounds, options.limit or 2.0)
     waiting = (1000, 100_000, *([_MILLION] if options.million else []))
     return Plan(
         variants=options.only or tuple(VARIANTS),
         groups=groups,
         rounds=options.rounds,
         jobs=options.jobs or 20_000,
+        limit_s=options.limit or 10.0,
         waiting=waiting,
     )
 

@@ -114,7 +114,7 @@ async def _fill(broker: Broker, peer: Peer, step: Step, jobs: int) -> None:
 
 async def _latency(broker: Broker, peer: Peer, step: Step, rate: float) -> dict[str, float]:
     """Let jobs come at a part of the rate that the worker can do."""
-    jobs = max(20, int(rate * step.load * step.limit_s))
+    jobs = max(20, int(rate * step.load * step.pace_s))
     async with _warm(broker, peer, step) as workers:
         known = len(read_latencies_s(workers.folder))
         took = await peer.ask(_task(broker, step, "pace", jobs=jobs, rate=rate * step.load))

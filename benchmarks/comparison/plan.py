@@ -36,6 +36,8 @@ class Step:
     workers: int = 1
     load: float = 0.0
     """Of `latency`: the part of the round's own rate of `drain-50`."""
+    pace_s: float = 0.0
+    """Of `latency`: how long jobs come; `limit_s` is how long they are waited for then."""
     traced: bool = False
     polled: bool = False
     """Whether those who poll for results do it each 10 ms."""
@@ -59,7 +61,7 @@ class Plan:
     """How long jobs come at a rate."""
     idle_s: float = 10.0
     limit_s: float = 10.0
-    """How long a drain goes on at most."""
+    """How long a drain goes on at most, and what came at a rate is waited for."""
     waiting: Sequence[int] = (1000, 100_000)
     payloads: Sequence[int] = (100, 1000, 10_000, 100_000)
     workers: Sequence[int] = (1, 2, 4)
@@ -85,7 +87,14 @@ class Plan:
             Step(name="drain-50-traced", group="drain", jobs=jobs, traced=True, limit_s=limit_s),
             Step(name="naps", group="naps", function="nap", jobs=jobs, limit_s=limit_s),
             *(
-                Step(name=f"latency-{load * 100:.0f}", group="latency", kind="latency", load=load, limit_s=self.pace_s)
+                Step(
+                    name=f"latency-{load * 100:.0f}",
+                    group="latency",
+                    kind="latency",
+                    load=load,
+                    pace_s=self.pace_s,
+                    limit_s=limit_s,
+                )
                 for load in self.loads
             ),
             Step(name="round-trip", group="round-trip", kind="round_trip", jobs=self.trips, limit_s=limit_s),
@@ -125,7 +134,7 @@ class Plan:
         ]
 
 
-def quick_plan(variants: Sequence[str], groups: Sequence[str], jobs: int, rounds: int) -> Plan:
+def quick_plan(variants: Sequence[str], groups: Sequence[str], jobs: int, rounds: int, limit_s: float) -> Plan:
     """Return a plan that takes about a minute for each variant, with three rounds."""
     return Plan(
         variants=variants,
@@ -135,7 +144,7 @@ def quick_plan(variants: Sequence[str], groups: Sequence[str], jobs: int, rounds
         trips=20,
         pace_s=1.5,
         idle_s=2.0,
-        limit_s=2.0,
+        limit_s=limit_s,
         loads=(0.5,),
         polled=False,
     )

@@ -47,9 +47,9 @@ def test_more_workers_have_more_jobs() -> None:
 
 
 def test_a_quick_look_leaves_out_what_grows() -> None:
-    groups = {step.group for step in quick_plan(["ours"], GROUPS, 1000, 3).steps}
+    groups = {step.group for step in quick_plan(["ours"], GROUPS, 1000, 3, 2.0).steps}
     assert groups == set(GROUPS) - {"waiting", "payload", "workers"}
-    assert "round-trip-polled" not in names(quick_plan(["ours"], GROUPS, 1000, 3))
+    assert "round-trip-polled" not in names(quick_plan(["ours"], GROUPS, 1000, 3, 2.0))
 
 
 def test_each_variant_has_an_adapter_and_locked_requirements() -> None:
