@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from demo.receiver import OtlpReceiver
 
 SOURCE = Path(__file__).parents[4] / "src"
+SEARCH = os.pathsep.join([str(SOURCE), str(Path(__file__).parent)])
+"""Where `patient_server` is found, too."""
 TIMEOUT_S = 60
 
 
@@ -101,7 +103,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=tmp_path,
-                env=own | {"PYTHONPATH": str(SOURCE), "OTEL_EXPORTER_OTLP_INSECURE": "true"} | environment,
+                env=own | {"PYTHONPATH": SEARCH, "OTEL_EXPORTER_OTLP_INSECURE": "true"} | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
