@@ -213,6 +213,9 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
                     return job
                 await change()
 
+    def _wanted(self) -> int:
+        return max(0, self._waiting - self._job_queue.qsize())
+
     def _at_hand(self) -> SaqJob | None:
         job: SaqJob | None = None if self._job_queue.empty() else self._job_queue.get_nowait()
         return job
@@ -230,11 +233,10 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
         self._looked = self._listener.news
         jobs: list[Job] | None = None
         while jobs is None:
-            wanted = self._waiting - self._job_queue.qsize()
-            if wanted <= 0:
+            if not self._wanted():
                 return
             async with self.pool.connection() as connection, connection.transaction():
-                jobs = await self._take(connection, wanted)
+                jobs = await self._take(connection, self._wanted())  # others have come to wait by now
         for job in jobs:
             self._job_queue.put_nowait(job)
         if jobs:
