@@ -57,6 +57,8 @@ class Plan:
     rounds: int = 3
     jobs: int = 20_000
     trips: int = 200
+    trips_s: float = 10.0
+    """No trip begins later."""
     pace_s: float = 6.0
     """How long jobs come at a rate."""
     idle_s: float = 10.0
@@ -97,14 +99,14 @@ class Plan:
                 )
                 for load in self.loads
             ),
-            Step(name="round-trip", group="round-trip", kind="round_trip", jobs=self.trips, limit_s=limit_s),
+            Step(name="round-trip", group="round-trip", kind="round_trip", jobs=self.trips, limit_s=self.trips_s),
             Step(
                 name="round-trip-polled",
                 group="round-trip",
                 kind="round_trip",
                 jobs=self.trips,
                 polled=True,
-                limit_s=limit_s,
+                limit_s=self.trips_s,
             ),
             Step(name="idle", group="idle", kind="idle", limit_s=self.idle_s),
         ]
@@ -142,6 +144,7 @@ def quick_plan(variants: Sequence[str], groups: Sequence[str], jobs: int, rounds
         rounds=rounds,
         jobs=jobs,
         trips=20,
+        trips_s=2.0,
         pace_s=1.5,
         idle_s=2.0,
         limit_s=limit_s,

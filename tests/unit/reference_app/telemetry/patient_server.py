@@ -11,4 +11,4 @@ from reference_app.server import create_app
 
 __all__ = ("create_app",)
 
-queues.SAQConfig = partial(SAQConfig, otel_options=OtelOptions(flush_timeout_s=30))  # type: ignore[assignment,misc] - a class
+vars(queues)["SAQConfig"] = partial(SAQConfig, otel_options=OtelOptions(flush_timeout_s=30))
