@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from psycopg import Error
 from psycopg.sql import SQL, Identifier
 from saq.queue.postgres import ENQUEUE, ListenMultiplexer
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ("Ear",)
 
 _CHANGE = "change"
+_END_S = 2.0
 
 
 class Ear(ListenMultiplexer):
@@ -60,11 +60,11 @@ class Ear(ListenMultiplexer):
             self._subscriptions[channel].discard(queue)
 
     async def close(self) -> None:
-        """End it, and tell those that wait."""
+        """End it, and tell those that wait. A server that hangs is not waited for."""
         listening = self._daemon_task
         await super().close()
         if listening is not None:
-            await asyncio.wait({listening})
+            await asyncio.wait({listening}, timeout=_END_S)
 
     async def _close(self) -> None:
         self.tell()
@@ -74,13 +74,9 @@ class Ear(ListenMultiplexer):
             async with self.pool.connection() as connection:
                 await connection.execute(SQL("LISTEN {}").format(Identifier(self.key)))
                 self._hear()  # what came before that was told to nobody
-                try:
-                    async for told in connection.notifies():
-                        if told.payload == ENQUEUE:
-                            self._hear()
-                finally:
-                    with suppress(Error):
-                        await connection.execute("UNLISTEN *")
+                async for told in connection.notifies():
+                    if told.payload == ENQUEUE:
+                        self._hear()
         finally:
             self.tell()
 

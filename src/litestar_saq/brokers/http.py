@@ -25,8 +25,8 @@ __all__ = ("HttpBroker", "HttpQueue")
 class HttpQueue(QueueMixin, SaqHttpQueue):
     """SAQ's HTTP queue, to a server that runs `saq.queue.http.HttpProxy`.
 
-    It differs in that the serializers of the configuration are used for its jobs, and that
-    `iter_jobs` works.
+    It differs in that the serializers of the configuration are used for its jobs, that `iter_jobs` works, and that the
+    end of an aborted job counts here too.
     """
 
     def __init__(self, url: str, *, dump: DumpType | None = None, load: LoadType | None = None, **options: Any) -> None:

@@ -107,11 +107,11 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
     async def disconnect(self) -> None:
         """Give back what was prefetched, then close the pool where it is ours."""
         if self._connected:
-            await self._listener.close()
             while not self._job_queue.empty():
                 await PostgresBroker().release(self, self._job_queue.get_nowait())
             self._reopen = self._manage_pool_lifecycle
         await super().disconnect()
+        await self._listener.close()  # its connection goes with the pool
 
     async def sweep(self, lock: int = 60, abort: float = 5.0) -> list[str]:
         """Delete what has expired, and give back what stuck jobs hold (SAQ's `Queue.sweep`).
@@ -138,7 +138,7 @@ class PostgresQueue(QueueMixin, SaqPostgresQueue):
             found = await self._read_all(connection, rows)
         living, _ = await self.leases.workers() if found else (frozenset(), None)
         stuck = [job for job, age_s in self._aged(found) if is_overdue(job, age_s, living)]
-        stuck.sort(key=lambda job: job.touched)  # a table has no order
+        stuck.sort(key=lambda job: job.touched)  # the longest overdue first: a table has no order
         return [job.key for job in await self.sweep_all(stuck, lambda job: self.sweep_stuck(job, abort))]
 
     def _aged(self, found: list[tuple[bytes, Job]]) -> list[tuple[Job, float]]:

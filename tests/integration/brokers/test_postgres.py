@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from psycopg import AsyncConnection
@@ -23,6 +24,7 @@ from litestar_saq.brokers.kinds import build_queue
 from litestar_saq.brokers.postgres import PostgresQueue
 from litestar_saq.config import decode_json, serializer
 from litestar_saq.jobs import pop_begun
+from tests.chaos.proxy import Proxy
 
 MakeQueue = Callable[..., Any]
 
@@ -383,3 +385,21 @@ async def test_who_waits_for_jobs_is_told_when_the_connection_is_lost(make_queue
         await producer.enqueue("note")
         await ran.wait()
     await worker.stop_in_background()
+
+
+async def test_the_end_does_not_wait_for_a_server_that_hangs(postgres_url: str) -> None:
+    parts = urlsplit(postgres_url)
+    assert parts.port
+    proxy = Proxy(parts.port)
+    dsn = urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{proxy.port}"))
+    queue: Any = build_queue(QueueConfig(dsn=dsn, name=uuid.uuid4().hex), serializer, decode_json)
+    await queue.connect()
+    waiting = asyncio.create_task(queue.dequeue())
+    async with asyncio.timeout(60):
+        while not queue._listener.news:
+            await asyncio.sleep(0.01)
+        proxy.delay(3600)
+        waiting.cancel()
+        assert await waiting is None
+        await queue.disconnect()
+    proxy.close()
