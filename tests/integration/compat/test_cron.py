@@ -29,10 +29,12 @@ def test_a_cron_job_of_both_sides_fires_once(field: Field, other: Kind) -> None:
         field.worker(kind, CRON="1")  # type: ignore[arg-type]
     client = field.client("ours")
     field.until(lambda: len(client.info()["workers"]) == 2, "both workers")
-    before = len(field.records("tick"))
-    field.until(lambda: len(field.records("tick")) >= before + TICKS, f"{TICKS} ticks")
-    ticks = field.records("tick")
-    due = [tick["due"] for tick in ticks]
-    # Of two that enqueue one tick, the one that is held up until it is over may have it run again.
-    assert len(due) <= len(set(due)) + 1, "ticks ran twice"
-    assert {tick["key"] for tick in ticks} == {"cron:tick"}
+    for _ in range(3):  # of two that enqueue a tick, one that is held up until it is over may have it run again
+        before = len(field.records("tick"))
+        field.until(lambda before=before: len(field.records("tick")) >= before + TICKS, f"{TICKS} ticks")
+        ticks = field.records("tick")[before:]
+        assert {tick["key"] for tick in ticks} == {"cron:tick"}
+        due = [tick["due"] for tick in ticks]
+        if len(due) == len(set(due)):
+            break
+    assert len(due) == len(set(due)), "a tick ran twice, three times"
